@@ -1,0 +1,1 @@
+"""What must exist before a boot: packages, binaries, environments, the image."""

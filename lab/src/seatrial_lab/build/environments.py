@@ -1,0 +1,60 @@
+"""The Python environments that pods run: the operators', and OpenStack's release by release.
+
+Both are made with the distribution's own Python: pods borrow the machine's /usr, and see no other.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seatrial_lab import paths
+from seatrial_lab.build import store
+from seatrial_lab.build.run import run
+
+PYTHON = "/usr/bin/python3"
+RELEASE = "2026.2"
+SOURCE_IN_PODS = "/opt/lab/src"
+
+
+def openstack_lock(release: str = RELEASE) -> Path:
+    """Return the lock file of one OpenStack release."""
+    return paths.shipped("openstack") / f"{release}.txt"
+
+
+def pods_lock() -> Path:
+    """Return the lock file of the operators' environment."""
+    return paths.shipped("openstack") / "pods.txt"
+
+
+def openstack() -> Path:
+    """Return the environment of OpenStack's services."""
+    return store.entry("openstack", store.key_of([openstack_lock(), "1"]))
+
+
+def pods() -> Path:
+    """Return the environment of the operators."""
+    return store.entry("pods", store.key_of([pods_lock(), SOURCE_IN_PODS, "1"]))
+
+
+def build_openstack() -> bool:
+    """Make OpenStack's environment unless it is there."""
+    return store.build_once(openstack(), lambda into: _environment(into, openstack_lock()))
+
+
+def build_pods() -> bool:
+    """Make the operators' environment unless it is there; the lab's own code is mounted beside it."""
+
+    def make(into: Path) -> None:
+        _environment(into, pods_lock())
+        site = next((into / "lib").glob("python3*/site-packages"))
+        (site / "seatrial_lab.pth").write_text(f"{SOURCE_IN_PODS}\n")
+
+    return store.build_once(pods(), make)
+
+
+def _environment(into: Path, lock: Path) -> None:
+    run(["uv", "venv", "--quiet", "--allow-existing", "--python", PYTHON, into])
+    install = ["uv", "pip", "install", "--quiet", "--link-mode", "copy", "--require-hashes", "--no-deps"]
+    run([*install, "--python", str(into / "bin/python"), "-r", str(lock)])
+    # Without this every one of many processes would compile all its imports again at each start.
+    run([PYTHON, "-m", "compileall", "-q", "-j2", into / "lib"])

@@ -1,0 +1,29 @@
+"""All of the build, in order, each part skipped when it is there already."""
+
+from __future__ import annotations
+
+from seatrial_lab import paths
+from seatrial_lab.build import binaries, environments, packages, store
+from seatrial_lab.progress import Progress
+
+
+def is_complete() -> bool:
+    """Tell whether nothing needs to be built; cheap enough to ask before each boot."""
+    folders = (binaries.folder(), environments.pods(), environments.openstack())
+    return all(store.is_built(folder) for folder in folders) and not packages.missing()
+
+
+def build(progress: Progress) -> None:
+    """Make what is missing; a build that was cut short goes on where it was."""
+    paths.cache().mkdir(parents=True, exist_ok=True)
+    missing = packages.missing()
+    if missing:
+        with progress.long(f"installing {len(missing)} packages: {' '.join(missing)}", "about 1 minute"):
+            packages.install(missing)
+    with progress.long("environment of the operators", "about 20 s"):
+        environments.build_pods()
+    with progress.long("environment of OpenStack", "about 1 minute"):
+        environments.build_openstack()
+    with progress.long("compiling Kubernetes, CoreDNS and MetalLB", "about 6 minutes"):
+        binaries.build(paths.cache() / "tools")
+    progress.done("everything is built")

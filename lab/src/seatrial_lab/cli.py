@@ -1,0 +1,47 @@
+"""The command line of the lab: build, up, status, target, shell, break, mend, down."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from seatrial_lab import commands
+from seatrial_lab.errors import CannotHost, LabError
+from seatrial_lab.topology import SIZES
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    top = argparse.ArgumentParser(prog="seatrial-lab", description="A real miniature OpenStack cloud on this machine.")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    verbs.add_parser("build", help="make everything that a boot needs, once (about 10 minutes the first time)")
+    up = verbs.add_parser("up", help="bring the lab up")
+    up.add_argument("--size", choices=sorted(SIZES), default="core")
+    up.add_argument("--kubernetes-only", action="store_true", help="stop before the cloud is deployed")
+    verbs.add_parser("status", help="what is up, and in what state")
+    verbs.add_parser("target", help="print the document that tells a harness how to reach the lab")
+    shell = verbs.add_parser("shell", help="open a shell in a pod, or in a machine's network (node-0, control)")
+    shell.add_argument("name")
+    shell.add_argument("command", nargs=argparse.REMAINDER, help="run this instead of a shell")
+    for verb, told in (("break", "put a named deviation into the lab"), ("mend", "take it back")):
+        one = verbs.add_parser(verb, help=told)
+        one.add_argument("name", nargs="?", help="of the deviation; none lists them")
+    verbs.add_parser("down", help="end everything and remove every trace, after a crash too")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command; what it may raise on purpose becomes one message and an exit status, never a traceback."""
+    asked = parser().parse_args(argv)
+    try:
+        status = commands.run(asked)
+    except CannotHost as error:
+        print(error, file=sys.stderr)
+        status = 3
+    except LabError as error:
+        print(f"seatrial-lab: {error}", file=sys.stderr)
+        status = 1
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)

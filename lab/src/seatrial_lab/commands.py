@@ -1,0 +1,212 @@
+"""What each command of the lab does."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import getpass
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from seatrial_lab import paths, target
+from seatrial_lab.build import everything
+from seatrial_lab.errors import AlreadyUp, BootFailed, CannotHost, LabError, UnknownName
+from seatrial_lab.host import network, preflight, sweep
+from seatrial_lab.platform.apply import Kubectl
+from seatrial_lab.platform.boot import Boot
+from seatrial_lab.platform.programs import Programs
+from seatrial_lab.progress import Progress
+from seatrial_lab.topology import SIZES, TOPOLOGY
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Run the command that was asked for and return its exit status."""
+    verbs = {
+        "build": build,
+        "up": up,
+        "status": status,
+        "target": print_target,
+        "shell": shell,
+        "break": break_or_mend,
+        "mend": break_or_mend,
+        "down": down,
+    }
+    return verbs[asked.verb](asked)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the lab's lock, so that two commands never change it at once."""
+    lock = Path("/run/lock/seatrial-lab") if os.access("/run/lock", os.W_OK) else Path("/tmp/seatrial-lab.lock")  # noqa: S108
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            msg = f"another seatrial-lab command is at work on the lab ({_whose()})"
+            raise AlreadyUp(msg) from None
+        yield
+
+
+def _whose() -> str:
+    """Describe the lab that stands here."""
+    try:
+        said = json.loads((paths.state() / "lab.json").read_text())
+    except (OSError, ValueError):
+        return "no record of whose"
+    return f"brought up {said['since']} by {said['user']} from {said['folder']}"
+
+
+def _check(size: str, *, built: bool) -> None:
+    lacks = preflight.lacks(TOPOLOGY, SIZES[size], built=built)
+    if lacks:
+        raise CannotHost(lacks)
+
+
+def build(asked: argparse.Namespace) -> int:
+    """Make everything that a boot needs."""
+    if paths.state().exists() and everything.is_complete():
+        return 0
+    if not everything.is_complete():
+        _check("core", built=False)
+        everything.build(Progress("build"))
+    return 0
+
+
+def up(asked: argparse.Namespace) -> int:
+    """Bring the lab up, or leave nothing."""
+    with _alone():
+        state = paths.state()
+        if state.exists():
+            msg = f"a lab is up already ({_whose()}); end it with: seatrial-lab down"
+            raise AlreadyUp(msg)
+        _check(asked.size, built=everything.is_complete())
+        if not everything.is_complete():
+            everything.build(Progress("build"))
+        progress = Progress("up")
+        boot = Boot(state, TOPOLOGY, Programs.of_cache(), SIZES[asked.size], progress.step)
+        try:
+            _begin(state, asked.size)
+            boot.run(kubernetes_only=asked.kubernetes_only)
+            if not asked.kubernetes_only:
+                target.write(state, boot.kubectl)
+        except BaseException as error:
+            if isinstance(error, BootFailed) and os.environ.get("SEATRIAL_LAB_KEEP"):
+                raise  # for whoever wants to look at what went wrong
+            progress.step("taking it down again")
+            sweep.sweep(state, TOPOLOGY)
+            raise
+        (state / "ready").touch()
+        progress.done(f"lab {asked.size} is up")
+    print(f"""\
+  look:   seatrial-lab status
+  use:    export KUBECONFIG={state}/admin.kubeconfig OS_CLIENT_CONFIG_FILE={state}/clouds.yaml OS_CLOUD=seatrial-lab
+          {Programs.of_cache().binaries}/kubectl get pods -A
+  try it: seatrial run conformance --target {state}/target.yaml
+  break:  seatrial-lab break            (lists what can be broken)
+  end:    seatrial-lab down""")
+    return 0
+
+
+def _begin(state: Path, size: str) -> None:
+    for folder in ("log", "pids", "units"):
+        (state / folder).mkdir(parents=True)
+    state.chmod(0o700)
+    since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    record = {"user": getpass.getuser(), "folder": str(Path.cwd()), "since": since, "size": size, "pid": os.getpid()}
+    (state / "lab.json").write_text(json.dumps(record))
+
+
+def down(asked: argparse.Namespace) -> int:
+    """End everything and remove every trace."""
+    with _alone():
+        if os.geteuid() != 0:
+            msg = "only root can end the lab's processes; run the same command as root"
+            raise LabError(msg)
+        progress = Progress("down")
+        if not sweep.leftovers(paths.state(), TOPOLOGY):
+            progress.done("no lab is up; nothing to remove")
+            return 0
+        sweep.sweep(paths.state(), TOPOLOGY)
+        progress.done("nothing of the lab is left")
+    return 0
+
+
+def _kubectl() -> Kubectl:
+    if not (paths.state() / "admin.kubeconfig").exists():
+        msg = "no lab is up; bring one up with: seatrial-lab up"
+        raise LabError(msg)
+    return Kubectl(Programs.of_cache().binaries / "kubectl", paths.state() / "admin.kubeconfig")
+
+
+def status(asked: argparse.Namespace) -> int:
+    """Print what is up; exit status 0 when the whole cloud is ready, 1 when it is not."""
+    kubectl = _kubectl()
+    print(f"lab {_whose()}")
+    print(kubectl.run("get", "nodes"))
+    print(kubectl.run("get", "pods", "-A", "-o", "wide"))
+    dead = [file.name for file in (paths.state() / "pids").iterdir() if int(file.read_text().split()[1]) > 0]
+    if dead:
+        print(f"restarted since boot: {', '.join(sorted(dead))}")
+    planes = kubectl.get("openstackcontrolplane", "-n", "openstack")["items"]
+    ready = [c for plane in planes for c in plane.get("status", {}).get("conditions", []) if c["type"] == "Ready"]
+    for condition in ready:
+        print(f"cloud ready: {condition['status']} ({condition.get('message', '')})")
+    return 0 if ready and all(c["status"] == "True" for c in ready) else 1
+
+
+def print_target(asked: argparse.Namespace) -> int:
+    """Print the target document."""
+    _kubectl()
+    print((paths.state() / "target.yaml").read_text(), end="")
+    return 0
+
+
+def shell(asked: argparse.Namespace) -> int:
+    """Open a shell in a pod (by name, in any namespace) or in a machine's network namespace."""
+    machines = {machine.name: machine for machine in TOPOLOGY.machines}
+    if asked.name in machines:
+        space = network.NAMESPACES / machines[asked.name].namespace
+        command = asked.command or [os.environ.get("SHELL", "/bin/sh")]
+        return subprocess.run(["nsenter", f"--net={space}", "--", *command], check=False).returncode
+    pods = _kubectl().get("pods", "-A")["items"]
+    found = [pod["metadata"] for pod in pods if pod["metadata"]["name"] == asked.name]
+    if not found:
+        known = [*machines, *(pod["metadata"]["name"] for pod in pods)]
+        msg = f"no pod and no machine {asked.name!r}; there are: {', '.join(sorted(known))}"
+        raise UnknownName(msg)
+    tty = ["-t"] if sys.stdin.isatty() else []
+    kubectl = [str(Programs.of_cache().binaries / "kubectl"), "--kubeconfig", str(paths.state() / "admin.kubeconfig")]
+    argv = [
+        *kubectl,
+        "exec",
+        "-i",
+        *tty,
+        "-n",
+        found[0]["namespace"],
+        asked.name,
+        "--",
+        *(asked.command or ["/bin/sh"]),
+    ]
+    return subprocess.run(argv, check=False).returncode
+
+
+def break_or_mend(asked: argparse.Namespace) -> int:
+    """Put a deviation in, or take it back; without a name, list them."""
+    from seatrial_lab import violations  # noqa: PLC0415 (keeps `down` independent of what it undoes)
+
+    if asked.name is None:
+        for name, violation in sorted(violations.ALL.items()):
+            print(f"{name:24} breaks {violation.breaks:8} {violation.says}")
+        return 0
+    violation = violations.named(asked.name)
+    started = time.monotonic()
+    (violation.apply if asked.verb == "break" else violation.revert)(_kubectl())
+    print(f"{asked.verb}: {asked.name} ({time.monotonic() - started:.1f} s)")
+    return 0

@@ -1,0 +1,45 @@
+"""Putting manifests into the cluster with kubectl."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+from seatrial_lab.errors import BootFailed
+
+
+class Kubectl:
+    """kubectl as the lab's administrator."""
+
+    def __init__(self, program: Path, kubeconfig: Path) -> None:
+        self._argv = [str(program), "--kubeconfig", str(kubeconfig)]
+
+    def run(self, *argv: str, text: str | None = None) -> str:
+        """Run kubectl and return what it printed; raise BootFailed with its complaint if it fails."""
+        done = subprocess.run([*self._argv, *argv], check=False, capture_output=True, text=True, input=text)
+        if done.returncode:
+            msg = f"kubectl {' '.join(argv)}: {done.stderr.strip()}"
+            raise BootFailed(msg)
+        return done.stdout
+
+    def get(self, *argv: str) -> dict[str, Any]:
+        """Return an object, or a list of them, as data."""
+        got: dict[str, Any] = json.loads(self.run("get", *argv, "-o", "json"))
+        return got
+
+    def apply(self, documents: list[dict[str, Any]]) -> None:
+        """Apply objects in the order given, on the server's side."""
+        text = yaml.safe_dump_all(documents)
+        self.run("apply", "--server-side", "--force-conflicts", "--field-manager=seatrial-lab", "-f", "-", text=text)
+
+
+def render(file: Path, **values: object) -> list[dict[str, Any]]:
+    """Return the objects of a manifest, its ``{{ names }}`` filled in."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 (YAML, not HTML)
+    text = environment.from_string(file.read_text()).render(**values)
+    return [document for document in yaml.safe_load_all(text) if document]

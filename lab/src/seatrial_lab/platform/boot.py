@@ -1,0 +1,181 @@
+"""The order in which the lab comes up, and what each step waits for."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seatrial_lab import paths
+from seatrial_lab.errors import BootFailed
+from seatrial_lab.host import cgroups, network, process
+from seatrial_lab.platform import control_plane, nodes
+from seatrial_lab.platform.apply import Kubectl, render
+from seatrial_lab.platform.programs import Programs
+from seatrial_lab.topology import IMAGE, Size, Topology
+
+Say = Callable[[str], None]
+MANIFESTS = Path(__file__).parent / "manifests"
+CRDS = paths.PACKAGE / "crds"
+OPENSTACK = paths.PACKAGE / "operators/openstack"
+POLL_S = 0.3
+PATIENCE_S = {"control plane": 60.0, "nodes": 60.0, "platform pods": 90.0, "cloud": 300.0}
+"""How long each step may take on a slow machine before the boot is given up."""
+PASSWORDS = ("AdminPassword", "DbRootPassword", "MemcachedPassword", "KeystoneDatabasePassword")
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """One boot of the lab."""
+
+    state: Path
+    plan: Topology
+    programs: Programs
+    size: Size
+    say: Say
+
+    @property
+    def kubectl(self) -> Kubectl:
+        """Return kubectl as administrator."""
+        return Kubectl(self.programs.binaries / "kubectl", self.state / "admin.kubeconfig")
+
+    def run(self, *, kubernetes_only: bool = False) -> None:
+        """Bring everything up, in order; raise BootFailed naming what did not come."""
+        self._machines()
+        self._control_plane()
+        self._nodes()
+        self._platform()
+        if not kubernetes_only:
+            self._cloud()
+
+    def _wait(self, what: str, step: str, done: Callable[[], bool]) -> None:
+        """Wait until ``done``; on time-out say which step it was, and where its logs are."""
+        deadline = time.monotonic() + PATIENCE_S[step]
+        while not done():
+            if time.monotonic() > deadline:
+                msg = f"{what} took longer than {PATIENCE_S[step]:.0f} s; logs are in {self.state / 'log'}"
+                raise BootFailed(msg)
+            time.sleep(POLL_S)
+        self.say(what)
+
+    def _machines(self) -> None:
+        control_plane.issue_certificates(self.state, self.plan)
+        network.make(self.plan)
+        cgroups.make(self.plan)
+        nodes.copy_source(self.state, paths.PACKAGE)
+        nodes.write_base_spec(self.state, self.programs)
+        process.start_supervisor(self.state)
+        self.say("machines made: certificates, namespaces, control groups")
+
+    def _control_plane(self) -> None:
+        control_plane.start_store(self.state, self.plan)
+        control_plane.start_api_server(self.state, self.plan, self.programs.binaries)
+        for node in self.plan.nodes:
+            nodes.start_container_runtime(self.state, node)
+        self._wait("API server ready", "control plane", partial(control_plane.is_ready, self.state, self.plan))
+        control_plane.start_controllers(self.state, self.plan, self.programs.binaries)
+
+    def _nodes(self) -> None:
+        for node in self.plan.nodes:
+            self._wait(f"{node.name} has its image", "nodes", partial(nodes.import_image, self.state, node))
+            nodes.start_kubelet(self.state, self.plan, node, self.programs)
+        self.kubectl.apply(render(MANIFESTS / "00-base.yaml"))
+        self.kubectl.apply(render(MANIFESTS / "10-dns.yaml"))
+        self.kubectl.apply(render(MANIFESTS / "20-storage.yaml", volumes=self.state / "volumes"))
+        self.kubectl.apply(self._metallb())
+        self._wait("nodes ready", "nodes", self._nodes_ready)
+
+    def _nodes_ready(self) -> bool:
+        items = self.kubectl.get("nodes")["items"]
+        ready = [
+            c
+            for item in items
+            for c in item["status"].get("conditions", [])
+            if c["type"] == "Ready" and c["status"] == "True"
+        ]
+        return len(ready) == len(self.plan.nodes)
+
+    def _metallb(self) -> list[dict[str, Any]]:
+        """Return MetalLB's own manifests, with our image and command, and without what the lab does not need."""
+        documents = [d for d in yaml.safe_load_all(self.programs.metallb.read_text()) if d]
+        for document in documents:
+            if document["kind"] not in ("Deployment", "DaemonSet"):
+                continue
+            pod = document["spec"]["template"]["spec"]
+            for container in pod["containers"]:
+                program = "controller" if document["kind"] == "Deployment" else "speaker"
+                container.update(image=IMAGE, imagePullPolicy="Never", command=[f"/opt/lab/bin/{program}"])
+                for probe in ("readinessProbe", "livenessProbe"):
+                    container.get(probe, {}).update(initialDelaySeconds=1, periodSeconds=5)
+        return documents
+
+    def _platform(self) -> None:
+        wanted = {
+            "deployment": {
+                "kube-system": ["coredns"],
+                "lab-storage": ["provisioner"],
+                "metallb-system": ["controller"],
+            },
+            "daemonset": {"metallb-system": ["speaker"]},
+        }
+        first, last = self.plan.load_balancer
+        pool = render(MANIFESTS / "40-load-balancer.yaml", first=first, last=last)
+
+        def up() -> bool:
+            return all(
+                self._is_whole(kind, namespace, name)
+                for kind, places in wanted.items()
+                for namespace, names in places.items()
+                for name in names
+            )
+
+        self._wait("DNS, storage and load balancer ready", "platform pods", up)
+
+        def accepted() -> bool:
+            try:
+                self.kubectl.apply(pool)
+            except BootFailed:
+                return False  # the webhook is not listening yet
+            return True
+
+        self._wait("addresses given to the load balancer", "platform pods", accepted)
+
+    def _is_whole(self, kind: str, namespace: str, name: str) -> bool:
+        status = self.kubectl.get(kind, name, "-n", namespace)["status"]
+        if kind == "daemonset":
+            return bool(status.get("numberReady", 0) == len(self.plan.nodes))
+        return bool(status.get("readyReplicas", 0) == status.get("replicas", -1))
+
+    def _cloud(self) -> None:
+        definitions = [d for file in sorted(CRDS.glob("*.yaml")) for d in yaml.safe_load_all(file.read_text()) if d]
+        self.kubectl.apply(definitions)
+        self.kubectl.apply([self._passwords(), *render(OPENSTACK / "init.yaml")])
+        names = [definition["metadata"]["name"] for definition in definitions]
+        self.kubectl.run("wait", "--for=condition=Established", "--timeout=30s", "crd", *names)
+        self.kubectl.apply(render(OPENSTACK / "samples" / self.size.control_plane))
+        self.say("operators and control plane declared")
+        told: set[str] = set()
+
+        def ready() -> bool:
+            item = self.kubectl.get("openstackcontrolplane", "-n", "openstack")["items"][0]
+            conditions = item.get("status", {}).get("conditions", [])
+            true = {c["type"] for c in conditions if c["status"] == "True"}
+            for name in sorted(true - told - {"Ready"}):
+                self.say(f"  {name}")
+            told.update(true)
+            return "Ready" in true
+
+        self._wait("cloud ready", "cloud", ready)
+
+    def _passwords(self) -> dict[str, Any]:
+        """Return the Secret that a person makes before deploying a RHOSO, with passwords of this lab's own."""
+        data = {name: base64.b64encode(secrets.token_urlsafe(18).encode()).decode() for name in PASSWORDS}
+        metadata = {"name": "osp-secret", "namespace": "openstack"}
+        return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data}

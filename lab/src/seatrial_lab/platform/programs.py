@@ -1,0 +1,25 @@
+"""Where the compiled programs and environments are that a boot uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seatrial_lab.build import binaries, environments
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The folders that a boot needs from the cache."""
+
+    binaries: Path
+    metallb: Path
+    """MetalLB's own manifests."""
+    pods: Path
+    openstack: Path
+
+    @classmethod
+    def of_cache(cls) -> Programs:
+        """Return those of today's sources."""
+        built = binaries.folder()
+        return cls(built / "bin", built / "metallb-native.yaml", environments.pods(), environments.openstack())

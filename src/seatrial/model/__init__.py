@@ -1,0 +1,1 @@
+"""Frozen values that every layer speaks in; no I/O and no third-party clients here."""

@@ -1,0 +1,88 @@
+"""A hurt as a value: six verbs whose order, journal and undo belong to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from seatrial.model.inventory import Inventory
+from seatrial.model.observation import Json, Observation, Subject
+from seatrial.model.target import Grant
+
+if TYPE_CHECKING:
+    from seatrial.clients.deployment import Deployment
+
+
+class Pick(StrEnum):
+    """Which instances of a component a fault takes."""
+
+    ONE = "one"
+    ACTIVE = "active"
+    """The one that its Service sends clients to, or that leads."""
+    MINORITY = "minority"
+    MAJORITY = "majority"
+    ALL = "all"
+    NAMED = "named"
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Which instances of which component; resolved by a pure, seeded function."""
+
+    component: str
+    """A component's service name (``galera``) or workload name (``openstack-galera``)."""
+    pick: Pick = Pick.ONE
+    name: str | None = None
+    """With ``named``: the instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """A fault made ready: the resolved subjects, and the recipe to undo it as data."""
+
+    id: str
+    fault: str
+    parameters: Mapping[str, Json]
+    subjects: tuple[Subject, ...]
+    recipe: Mapping[str, Json] = field(default_factory=dict)
+    """All that ``undo`` and ``is_gone`` need, in a new process too. Never a secret."""
+
+
+class Fault(Protocol):
+    """What every fault can do. Faults are frozen dataclasses: printable, comparable, serialisable."""
+
+    kind: ClassVar[str]
+    """Registered name, for example ``delete_pod``."""
+    grant: ClassVar[Grant]
+    one_way: ClassVar[bool]
+    """True when undo means waiting for the deployment to repair itself."""
+
+    def parameters(self) -> Mapping[str, Json]:
+        """Return what ``faults.build(kind, parameters)`` needs to make an equal fault."""
+        ...
+
+    def applies(self, inventory: Inventory) -> str | None:
+        """Return why the fault may not run on this deployment, or None; no I/O."""
+        ...
+
+    def prepare(self, deployment: Deployment, inventory: Inventory, seed: int) -> Injection:
+        """Resolve subjects and build the undo recipe; reads only."""
+        ...
+
+    def inject(self, deployment: Deployment, injection: Injection) -> None:
+        """Act, once, on exactly the prepared subjects."""
+        ...
+
+    def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
+        """Prove that the deployment really is hurt (``value["held"]`` is true), or say what was seen instead."""
+        ...
+
+    def undo(self, deployment: Deployment, injection: Injection) -> None:
+        """Take the hurt back; idempotent; works from the journalled recipe alone."""
+        ...
+
+    def is_gone(self, deployment: Deployment, injection: Injection) -> Observation:
+        """Prove that the hurt is over (``value["gone"]`` is true)."""
+        ...
