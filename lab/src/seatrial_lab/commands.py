@@ -164,7 +164,8 @@ def status(asked: argparse.Namespace) -> int:
 def print_target(asked: argparse.Namespace) -> int:
     """Print the target document."""
     _kubectl()
-    print((paths.state() / "target.yaml").read_text(), end="")
+    file = paths.state() / "target.yaml"
+    print(file if asked.file else file.read_text().rstrip())
     return 0
 
 

@@ -28,6 +28,12 @@ OPENSTACK = paths.PACKAGE / "operators/openstack"
 POLL_S = 0.3
 PATIENCE_S = {"control plane": 60.0, "nodes": 60.0, "platform pods": 90.0, "cloud": 300.0}
 """How long each step may take on a slow machine before the boot is given up."""
+PLATFORM = (
+    ("deployment", "kube-system", "coredns"),
+    ("deployment", "lab-storage", "provisioner"),
+    ("deployment", "metallb-system", "controller"),
+    ("daemonset", "metallb-system", "speaker"),
+)
 PASSWORDS = ("AdminPassword", "DbRootPassword", "MemcachedPassword", "KeystoneDatabasePassword")
 
 
@@ -47,13 +53,23 @@ class Boot:
         return Kubectl(self.programs.binaries / "kubectl", self.state / "admin.kubeconfig")
 
     def run(self, *, kubernetes_only: bool = False) -> None:
-        """Bring everything up, in order; raise BootFailed naming what did not come."""
+        """Bring everything up, in order; raise BootFailed naming what did not come.
+
+        Everything is declared as soon as the API server answers, and waited for afterwards: Kubernetes sorts out the
+        order by itself, and both cores are busy from the first second.
+        """
         self._machines()
         self._control_plane()
-        self._nodes()
-        self._platform()
+        self._start_nodes()
+        self._declare_platform()
         if not kubernetes_only:
-            self._cloud()
+            self._declare_cloud()
+        self._wait("nodes ready", "nodes", self._nodes_ready)
+        self._wait("addresses given to the load balancer", "platform pods", self._pool_accepted)
+        if kubernetes_only:
+            self._wait("DNS, storage and load balancer ready", "platform pods", self._platform_ready)
+        else:
+            self._wait("cloud ready", "cloud", _CloudReady(self))
 
     def _wait(self, what: str, step: str, done: Callable[[], bool]) -> None:
         """Wait until ``done``; on time-out say which step it was, and where its logs are."""
@@ -82,15 +98,20 @@ class Boot:
         self._wait("API server ready", "control plane", partial(control_plane.is_ready, self.state, self.plan))
         control_plane.start_controllers(self.state, self.plan, self.programs.binaries)
 
-    def _nodes(self) -> None:
+    def _start_nodes(self) -> None:
         for node in self.plan.nodes:
             self._wait(f"{node.name} has its image", "nodes", partial(nodes.import_image, self.state, node))
             nodes.start_kubelet(self.state, self.plan, node, self.programs)
-        self.kubectl.apply(render(MANIFESTS / "00-base.yaml"))
-        self.kubectl.apply(render(MANIFESTS / "10-dns.yaml"))
-        self.kubectl.apply(render(MANIFESTS / "20-storage.yaml", volumes=self.state / "volumes"))
-        self.kubectl.apply(self._metallb())
-        self._wait("nodes ready", "nodes", self._nodes_ready)
+
+    def _declare_platform(self) -> None:
+        documents = [
+            *render(MANIFESTS / "00-base.yaml"),
+            *render(MANIFESTS / "10-dns.yaml"),
+            *render(MANIFESTS / "20-storage.yaml", volumes=self.state / "volumes"),
+            *self._metallb(),
+        ]
+        self.kubectl.apply(documents)
+        self.say("platform declared")
 
     def _nodes_ready(self) -> bool:
         items = self.kubectl.get("nodes")["items"]
@@ -116,36 +137,16 @@ class Boot:
                     container.get(probe, {}).update(initialDelaySeconds=1, periodSeconds=5)
         return documents
 
-    def _platform(self) -> None:
-        wanted = {
-            "deployment": {
-                "kube-system": ["coredns"],
-                "lab-storage": ["provisioner"],
-                "metallb-system": ["controller"],
-            },
-            "daemonset": {"metallb-system": ["speaker"]},
-        }
+    def _platform_ready(self) -> bool:
+        return all(self._is_whole(kind, namespace, name) for kind, namespace, name in PLATFORM)
+
+    def _pool_accepted(self) -> bool:
         first, last = self.plan.load_balancer
-        pool = render(MANIFESTS / "40-load-balancer.yaml", first=first, last=last)
-
-        def up() -> bool:
-            return all(
-                self._is_whole(kind, namespace, name)
-                for kind, places in wanted.items()
-                for namespace, names in places.items()
-                for name in names
-            )
-
-        self._wait("DNS, storage and load balancer ready", "platform pods", up)
-
-        def accepted() -> bool:
-            try:
-                self.kubectl.apply(pool)
-            except BootFailed:
-                return False  # the webhook is not listening yet
-            return True
-
-        self._wait("addresses given to the load balancer", "platform pods", accepted)
+        try:
+            self.kubectl.apply(render(MANIFESTS / "40-load-balancer.yaml", first=first, last=last))
+        except BootFailed:
+            return False  # MetalLB's webhook is not listening yet
+        return True
 
     def _is_whole(self, kind: str, namespace: str, name: str) -> bool:
         status = self.kubectl.get(kind, name, "-n", namespace)["status"]
@@ -153,29 +154,34 @@ class Boot:
             return bool(status.get("numberReady", 0) == len(self.plan.nodes))
         return bool(status.get("readyReplicas", 0) == status.get("replicas", -1))
 
-    def _cloud(self) -> None:
+    def _declare_cloud(self) -> None:
         definitions = [d for file in sorted(CRDS.glob("*.yaml")) for d in yaml.safe_load_all(file.read_text()) if d]
         self.kubectl.apply(definitions)
-        self.kubectl.apply([self._passwords(), *render(OPENSTACK / "init.yaml")])
         names = [definition["metadata"]["name"] for definition in definitions]
         self.kubectl.run("wait", "--for=condition=Established", "--timeout=30s", "crd", *names)
-        self.kubectl.apply(render(OPENSTACK / "samples" / self.size.control_plane))
+        samples = render(OPENSTACK / "samples" / self.size.control_plane)
+        self.kubectl.apply([self._passwords(), *render(OPENSTACK / "init.yaml"), *samples])
         self.say("operators and control plane declared")
-        told: set[str] = set()
-
-        def ready() -> bool:
-            item = self.kubectl.get("openstackcontrolplane", "-n", "openstack")["items"][0]
-            conditions = item.get("status", {}).get("conditions", [])
-            true = {c["type"] for c in conditions if c["status"] == "True"}
-            for name in sorted(true - told - {"Ready"}):
-                self.say(f"  {name}")
-            told.update(true)
-            return "Ready" in true
-
-        self._wait("cloud ready", "cloud", ready)
 
     def _passwords(self) -> dict[str, Any]:
         """Return the Secret that a person makes before deploying a RHOSO, with passwords of this lab's own."""
         data = {name: base64.b64encode(secrets.token_urlsafe(18).encode()).decode() for name in PASSWORDS}
         metadata = {"name": "osp-secret", "namespace": "openstack"}
         return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data}
+
+
+class _CloudReady:
+    """Asks whether the control plane is ready, and tells each condition when it comes true."""
+
+    def __init__(self, boot: Boot) -> None:
+        self._boot = boot
+        self._told: set[str] = {"Ready"}
+
+    def __call__(self) -> bool:
+        planes = self._boot.kubectl.get("openstackcontrolplane", "-n", "openstack")["items"]
+        conditions = [c for plane in planes for c in plane.get("status", {}).get("conditions", [])]
+        true = {c["type"] for c in conditions if c["status"] == "True"}
+        for name in sorted(true - self._told):
+            self._boot.say(f"  {name}")
+        self._told |= true
+        return "Ready" in true

@@ -1,0 +1,34 @@
+# Two commands matter: `make trial` and `make test`. Each sets up all it needs by itself.
+# Make itself ends with 2 whenever something fails; scripts/trial has the exact status (style: 1 violated, 2 inconclusive ...).
+.DEFAULT_GOAL := help
+.PHONY: help trial test check bench lab down lock setup
+RUN = PATH="$$PWD/.venv/bin:$$PATH:$$(scripts/setup)" &&
+
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+trial: ## bring a real cloud core up on this machine, try it, report, take it down
+	@scripts/trial
+
+test: ## all tests of the project: those of `check`, then those on a lab
+	@scripts/test
+
+check: ## what needs no lab, in under a minute: lint, types, layers, unit and property tests
+	@scripts/check
+
+bench: ## measure the lab and the harness on a lab
+	@$(RUN) python benchmarks/run.py
+
+lab: ## bring the lab up and leave it up
+	@$(RUN) seatrial-lab up
+
+down: ## take the lab down
+	@$(RUN) seatrial-lab down
+
+setup: ## the locked environment, and everything that a boot needs
+	@$(RUN) seatrial-lab build
+
+lock: ## renew all lock files
+	@$(RUN) uv lock --upgrade
+	@$(RUN) for name in pods 2026.2; do uv pip compile --quiet --upgrade --python /usr/bin/python3 --generate-hashes \
+		--no-annotate --no-emit-index-url --custom-compile-command "make lock" lab/openstack/$$name.in -o lab/openstack/$$name.txt; done
