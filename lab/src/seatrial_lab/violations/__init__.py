@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from seatrial_lab.errors import UnknownName
-from seatrial_lab.platform.apply import Kubectl
+from seatrial_lab.violations import (
+    classic_queues,
+    drift_uncorrected,
+    foreign_table_reader,
+    lying_condition,
+    one_node_for_all,
+    orphan_operator,
+    path_through_operator,
+    single_database,
+    tokenless_keystone,
+    wsrep_off,
+)
+from seatrial_lab.violations.deviation import Violation
 
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One deviation: what it breaks, how it is put in, and how it is taken back."""
-
-    name: str
-    breaks: str
-    """Id of the requirement."""
-    says: str
-    """One line for whoever reads the list."""
-    apply: Callable[[Kubectl], None]
-    revert: Callable[[Kubectl], None]
-
-
-ALL: dict[str, Violation] = {}
+ALL: dict[str, Violation] = {
+    module.VIOLATION.name: module.VIOLATION
+    for module in (
+        classic_queues,
+        drift_uncorrected,
+        foreign_table_reader,
+        lying_condition,
+        one_node_for_all,
+        orphan_operator,
+        path_through_operator,
+        single_database,
+        tokenless_keystone,
+        wsrep_off,
+    )
+}
 
 
 def named(name: str) -> Violation:

@@ -1,0 +1,1 @@
+"""What deviations run inside pods."""

@@ -1,0 +1,74 @@
+"""The lab that tests run on: booted once for all of them, taken down at the end; none for those that do not ask."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LAB = [sys.executable, "-m", "seatrial_lab"]
+
+
+def seatrial_lab(*argv: str, timeout_s: float = 420.0) -> subprocess.CompletedProcess[str]:
+    """Run a command of the lab, bounded in time."""
+    return subprocess.run([*LAB, *argv], check=False, capture_output=True, text=True, timeout=timeout_s)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab that is up."""
+
+    target: Path
+
+    def command(self, *argv: str) -> str:
+        """Run a command of the lab that must succeed."""
+        done = seatrial_lab(*argv)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def kubectl(self, *argv: str) -> str:
+        """Run kubectl as administrator."""
+        program = subprocess.run(
+            [sys.executable, "-c", "from seatrial_lab.build import binaries; print(binaries.folder() / 'bin/kubectl')"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        argv_full = [program, "--kubeconfig", str(self.target.parent / "admin.kubeconfig"), *argv]
+        done = subprocess.run(argv_full, check=False, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def get(self, *argv: str) -> dict[str, Any]:
+        """Return objects as data."""
+        got: dict[str, Any] = json.loads(self.kubectl("get", *argv, "-o", "json"))
+        return got
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A lab of size core; with SEATRIAL_LAB_REUSE set, the one that is up already, and it stays up."""
+    reuse = bool(os.environ.get("SEATRIAL_LAB_REUSE"))
+    if not reuse:
+        done = seatrial_lab("up", "--size", "core")
+        assert done.returncode == 0, done.stderr
+    target = seatrial_lab("target", "--file")
+    assert target.returncode == 0, target.stderr
+    yield Lab(Path(target.stdout.strip()))
+    if not reuse:
+        done = seatrial_lab("down")
+        assert done.returncode == 0, done.stderr
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whatever asks for the lab, so that nobody forgets to."""
+    for item in items:
+        if "lab" in getattr(item, "fixturenames", ()) or "alone" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.lab)

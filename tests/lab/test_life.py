@@ -1,0 +1,111 @@
+"""A lab comes and goes, however rudely, and the machine is afterwards what it was before."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import LAB, seatrial_lab
+
+STATE = Path("/var/lib/seatrial-lab")
+
+
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """No lab is up before, and none is left after."""
+    if os.environ.get("SEATRIAL_LAB_REUSE"):
+        pytest.skip("these tests boot labs of their own, and one is up that is to be kept")
+    assert not STATE.exists(), "a lab is up: take it down first"
+    yield
+    assert seatrial_lab("down").returncode == 0
+
+
+def machine() -> dict[str, set[str]]:
+    """Everything that a lab could leave behind: namespaces, links, mounts, groups, firewall rules, folders."""
+
+    def lines(*argv: str) -> set[str]:
+        return set(subprocess.run(argv, check=True, capture_output=True, text=True).stdout.splitlines())
+
+    mounts = {line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()}
+    groups = {str(p) for root in Path("/sys/fs/cgroup").iterdir() if root.is_dir() for p in root.glob("seatrial*")}
+    kept = ("containerd", "etcd", "kube", "beam.smp", "mariadbd", "coredns", "uwsgi", "speaker", "controller")
+    named = set(Path("/proc").glob("[0-9]*/comm"))
+    running = {
+        f"{p.parent.name} {name}" for p in named if p.exists() and (name := p.read_text().strip()).startswith(kept)
+    }
+    return {
+        "namespaces": lines("ip", "netns", "list"),
+        "links": {line.split(":")[1].split("@")[0].strip() for line in lines("ip", "-o", "link")},
+        "routes": lines("ip", "route", "show", "table", "all"),
+        "rules": lines("nft", "list", "ruleset"),
+        "mounts": mounts,
+        "groups": groups,
+        "processes": running,
+        "folders": {str(p) for p in Path("/var/lib").glob("seatrial*")},
+        "netns files": {str(p) for p in Path("/run/netns").glob("*")},
+    }
+
+
+def test_a_boot_and_an_orderly_end_leave_the_machine_as_it_was(alone: None) -> None:
+    """Up, then down: every namespace, link, mount, group, rule, process and folder is as before."""
+    before = machine()
+    done = seatrial_lab("up", "--kubernetes-only")
+    assert done.returncode == 0, done.stderr
+    assert machine() != before
+    assert seatrial_lab("down").returncode == 0
+    assert machine() == before
+
+
+@pytest.mark.parametrize("after_s", [0.4, 2.0, 6.0, 12.0])
+def test_a_boot_killed_at_any_moment_can_be_swept(alone: None, after_s: float) -> None:
+    """kill -9 of `up` in the middle of things; `down` then leaves nothing."""
+    before = machine()
+    process = subprocess.Popen([*LAB, "up", "--kubernetes-only"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(after_s)
+    process.kill()
+    process.wait()
+    assert seatrial_lab("down").returncode == 0
+    assert machine() == before
+
+
+def test_ctrl_c_is_an_orderly_down(alone: None) -> None:
+    """Ctrl-C during a boot removes what the boot had made."""
+    before = machine()
+    process = subprocess.Popen([*LAB, "up", "--kubernetes-only"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(4.0)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    assert machine() == before
+
+
+def test_a_second_lab_is_refused_before_anything_is_touched(alone: None) -> None:
+    """Two at once: the second says that a lab is up, and whose."""
+    process = subprocess.Popen([*LAB, "up", "--kubernetes-only"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (STATE / "lab.json").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    second = seatrial_lab("up", "--kubernetes-only")
+    assert second.returncode == 1
+    assert "root" in second.stderr
+    assert "Traceback" not in second.stderr
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=30)
+
+
+def test_a_dead_program_of_the_platform_is_started_again(alone: None) -> None:
+    """kill -9 of a kubelet, of a containerd and of the scheduler: each is back within seconds."""
+    assert seatrial_lab("up", "--kubernetes-only").returncode == 0
+    for name in ("node-0-kubelet", "node-1-containerd", "scheduler"):
+        file = STATE / "pids" / name
+        pid = int(file.read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while int(file.read_text().split()[0]) == pid:
+            assert time.monotonic() < deadline, f"{name} was not started again"
+            time.sleep(0.1)
