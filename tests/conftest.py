@@ -33,7 +33,7 @@ class Lab:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def kubectl(self, *argv: str) -> str:
+    def kubectl(self, *argv: str, text: str | None = None) -> str:
         """Run kubectl as administrator."""
         program = subprocess.run(
             [sys.executable, "-c", "from seatrial_lab.build import binaries; print(binaries.folder() / 'bin/kubectl')"],
@@ -42,9 +42,21 @@ class Lab:
             text=True,
         ).stdout.strip()
         argv_full = [program, "--kubeconfig", str(self.target.parent / "admin.kubeconfig"), *argv]
-        done = subprocess.run(argv_full, check=False, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(argv_full, check=False, capture_output=True, text=True, timeout=120, input=text)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def may(self, user: str, verb: str, resource: str, namespace: str) -> bool:
+        """Tell whether Kubernetes lets somebody do something."""
+        attributes = {"verb": verb, "resource": resource, "namespace": namespace}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "metadata": {"name": ""},
+            "spec": {"user": user, "resourceAttributes": attributes},
+        }
+        answer = json.loads(self.kubectl("create", "-o", "json", "-f", "-", text=json.dumps(review)))
+        return bool(answer["status"]["allowed"])
 
     def get(self, *argv: str) -> dict[str, Any]:
         """Return objects as data."""

@@ -63,18 +63,17 @@ def _whose() -> str:
     return f"brought up {said['since']} by {said['user']} from {said['folder']}"
 
 
-def _check(size: str, *, built: bool) -> None:
-    lacks = preflight.lacks(TOPOLOGY, SIZES[size], built=built)
+def _check(size: str) -> None:
+    stands = paths.state().exists()
+    lacks = preflight.lacks(TOPOLOGY, SIZES[size], built=everything.is_complete(), stands=stands)
     if lacks:
         raise CannotHost(lacks)
 
 
 def build(asked: argparse.Namespace) -> int:
     """Make everything that a boot needs."""
-    if paths.state().exists() and everything.is_complete():
-        return 0
     if not everything.is_complete():
-        _check("core", built=False)
+        _check("core")
         everything.build(Progress("build"))
     return 0
 
@@ -86,7 +85,7 @@ def up(asked: argparse.Namespace) -> int:
         if state.exists():
             msg = f"a lab is up already ({_whose()}); end it with: seatrial-lab down"
             raise AlreadyUp(msg)
-        _check(asked.size, built=everything.is_complete())
+        _check(asked.size)
         if not everything.is_complete():
             everything.build(Progress("build"))
         progress = Progress("up")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+
 from seatrial_lab import paths
 from seatrial_lab.build import binaries, environments, packages, store
 from seatrial_lab.progress import Progress
@@ -16,6 +18,12 @@ def is_complete() -> bool:
 def build(progress: Progress) -> None:
     """Make what is missing; a build that was cut short goes on where it was."""
     paths.cache().mkdir(parents=True, exist_ok=True)
+    with (paths.cache() / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second waits, and then finds everything built
+        _build(progress)
+
+
+def _build(progress: Progress) -> None:
     missing = packages.missing()
     if missing:
         with progress.long(f"installing {len(missing)} packages: {' '.join(missing)}", "about 1 minute"):

@@ -22,10 +22,11 @@ DISK_RUN_MB = 3000
 OPEN_FILES = 4096
 
 
-def lacks(plan: Topology, size: Size, *, built: bool) -> list[Lack]:
+def lacks(plan: Topology, size: Size, *, built: bool, stands: bool = False) -> list[Lack]:
     """Return everything that keeps the lab from standing here; an empty list is a yes.
 
     ``built``: whether the programs are in the cache already, so that nothing needs to be compiled or installed.
+    ``stands``: whether a lab is up, so that its names and addresses are taken by itself.
     """
     found = list(_rights())
     found += _tools(built=built)
@@ -33,7 +34,8 @@ def lacks(plan: Topology, size: Size, *, built: bool) -> list[Lack]:
     if not any("root" in lack.what for lack in found):
         found += _kernel()
     found += _room(size, built=built)
-    found += _addresses(plan)
+    if not stands:
+        found += _addresses(plan)
     return found
 
 
@@ -113,7 +115,7 @@ def _addresses(plan: Topology) -> Iterator[Lack]:
     )
     for route in json.loads(said.stdout or "[]"):
         destination, device = route.get("dst", "default"), route.get("dev", "?")
-        if destination == "default" or device == "lo":
+        if destination == "default" or device == "lo" or route.get("type", "unicast") != "unicast":
             continue
         used = ipaddress.IPv4Network(destination, strict=False)
         ours = {"ctlplane": plan.ctlplane, "pods": plan.pods, "Services": plan.services}

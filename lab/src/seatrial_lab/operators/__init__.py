@@ -1,0 +1,1 @@
+"""The operators that run inside the lab: one package, one Deployment each."""

@@ -1,0 +1,1 @@
+"""The infra operator: message broker, transport URLs and cache (RabbitMq, TransportURL, Memcached)."""

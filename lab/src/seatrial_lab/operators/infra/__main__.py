@@ -1,0 +1,8 @@
+"""`python -m seatrial_lab.operators.infra`: run the infra operator."""
+
+from seatrial_lab.operators.common.runtime import serve
+from seatrial_lab.operators.infra.memcached import MEMCACHED_CONTROLLER
+from seatrial_lab.operators.infra.rabbitmq import RABBITMQ_CONTROLLER
+from seatrial_lab.operators.infra.transport_url import TRANSPORT_URL_CONTROLLER
+
+serve("infra", (RABBITMQ_CONTROLLER, TRANSPORT_URL_CONTROLLER, MEMCACHED_CONTROLLER))

@@ -1,0 +1,1 @@
+"""The keystone operator: the identity service and its registry (KeystoneAPI, KeystoneService, KeystoneEndpoint)."""

@@ -1,0 +1,1 @@
+"""The mariadb operator: Galera clusters, and the databases and accounts in them."""

@@ -1,0 +1,1 @@
+"""The openstack operator: brings up the other operators, and the control plane's resources that they serve."""
