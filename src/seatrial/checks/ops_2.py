@@ -1,0 +1,95 @@
+"""OPS-2: operators correct drift within the reconcile budget, and conditions tell the truth.
+
+Two views: objects that were deleted or changed and had to come back by themselves; and what each resource says of
+itself beside what its workload is. A Galera is Ready with one member of several (rhoso-topology, section 2.2): that
+is its documented meaning, not a lie.
+
+Not seen: kinds of objects on which no drift was tried; drift inside pods; conditions that lie for less than the
+reconcile budget, or while nobody looks; resources without a workload of their own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from seatrial.checks.reading import mapping, mappings, number, text, whole
+from seatrial.checks.weighing import Weighing
+from seatrial.model.observation import Evidence, Json, Observation
+from seatrial.model.verdict import Verdict
+
+_BUDGET = "operator_reconcile"
+_DEFAULT_S = 60.0
+
+
+def check(evidence: Evidence) -> Verdict:
+    """Judge OPS-2."""
+    weighing = Weighing(evidence)
+    budget = evidence.budgets.get(_BUDGET, _DEFAULT_S)
+    weighing.blind(*evidence.blind("drift", "resource.conditions"))
+    drifts = [o for o in evidence.of("drift") if o.seen]
+    if not drifts:
+        weighing.doubt("no drift was made for an operator to correct")
+    for drift in drifts:
+        _judge_drift(drift, weighing, budget)
+    looks = [o for o in evidence.of("resource.conditions") if o.seen]
+    if not looks:
+        weighing.doubt("no resource was asked for its conditions")
+    by_subject: dict[str, list[Observation]] = defaultdict(list)
+    for look in looks:
+        by_subject[look.subject].append(look)
+    for subject, series in by_subject.items():
+        _judge_conditions(subject, series, weighing, budget)
+    slowest = max((number(mapping(d.value)["took_s"]) for d in drifts), default=0.0)
+    return weighing.verdict(
+        f"all {len(drifts)} drifts were corrected, the slowest in {slowest:.1f} s (budget {budget:g} s), and no "
+        f"resource of {len(by_subject)} says Ready while its workload is not"
+    )
+
+
+def _judge_drift(drift: Observation, weighing: Weighing, budget: float) -> None:
+    value = mapping(drift.value)
+    what = f"{value['what']} of {drift.subject}"
+    if not value["restored"]:
+        weighing.bad(drift.subject, f"{what} was not corrected within {budget:g} s", drift)
+    elif number(value["took_s"]) > budget:
+        why = f"{what} was corrected after {number(value['took_s']):.1f} s, more than {budget:g} s"
+        weighing.bad(drift.subject, why, drift)
+    else:
+        weighing.good(drift.subject, drift)
+
+
+def _judge_conditions(subject: str, series: list[Observation], weighing: Weighing, budget: float) -> None:
+    contradicting = [(look, parts) for look in series if (parts := _contradiction(mapping(look.value)))]
+    if not contradicting:
+        told = [o for o in series if mapping(o.value).get("workload") is not None]
+        if told:
+            weighing.good(subject, *told)
+        weighing.saw(*series)
+        return
+    first, last = contradicting[0][0], contradicting[-1][0]
+    parts = contradicting[-1][1]
+    told_by = ", ".join(f"{p['subject']} {p['ready']} of {p['desired']}" for p in parts)
+    known_s = max(number(p.get("unready_s") or 0.0) for p in parts)
+    spread_s = (last.asked_at - first.asked_at).total_seconds() if len(contradicting) == len(series) else 0.0
+    claim = f"{subject} says Ready while its workload is not ({told_by})"
+    if max(known_s, spread_s) > budget:
+        weighing.bad(subject, f"{claim} for {max(known_s, spread_s):.0f} s", first, last)
+    elif contradicting[-1][0] is series[-1]:
+        weighing.doubt(f"{claim}, but not yet for {budget:g} s", last)
+    else:
+        # It contradicted itself for a moment and then said the truth: that is what reconciling looks like.
+        weighing.good(subject, *series)
+
+
+def _contradiction(value: Mapping[str, Json]) -> list[Mapping[str, Json]]:
+    """Return the parts of the workload that are not ready although the resource says Ready."""
+    workload = value.get("workload")
+    if value.get("ready") != "True" or workload is None:
+        return []
+    return [part for part in mappings(mapping(workload)["parts"]) if not _ready_enough(part)]
+
+
+def _ready_enough(part: Mapping[str, Json]) -> bool:
+    desired, ready = whole(part["desired"]), whole(part["ready"])
+    return ready >= desired or (text(part["made_by"]) == "Galera" and ready > 0)

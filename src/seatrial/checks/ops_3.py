@@ -1,0 +1,66 @@
+"""OPS-3: services go on while their operator, or the meta-operator, is down.
+
+Two views: the paths to API, database and broker, measured while all operators are proven down at once; and the
+census, in which no server on a request's path may call an operator.
+
+Not seen: failover of a component while its operator is down too; paths that were not measured.
+"""
+
+from __future__ import annotations
+
+from seatrial.checks import edges
+from seatrial.checks.loss import judge_outage
+from seatrial.checks.reading import mapping, mappings, text, touched
+from seatrial.checks.weighing import Weighing
+from seatrial.model.inventory import Role
+from seatrial.model.observation import Evidence
+from seatrial.model.verdict import Verdict
+
+_BUDGET = "operator_loss_outage"
+_DEFAULT_S = 1.0
+"""No outage at all is promised; a client that is scheduled late for a moment is none."""
+_PATHS = ((Role.API, "http"), (Role.DATABASE, "sql"), (Role.BROKER, "amqp"))
+
+
+def check(evidence: Evidence) -> Verdict:
+    """Judge OPS-3."""
+    inventory = evidence.inventory
+    weighing = Weighing(evidence)
+    weighing.gaps(inventory, "Service")
+    _judge_loss(evidence, weighing)
+    budget = evidence.budgets.get(_BUDGET, _DEFAULT_S)
+    paths = [path for role, path in _PATHS if inventory.of_role(role)]
+    if not paths:
+        weighing.doubt("discovery found neither an API nor a database nor a broker")
+    for path in paths:
+        judge_outage(evidence, weighing, path, budget)
+    _judge_calls(evidence, weighing)
+    return weighing.verdict(
+        f"with all {len(inventory.operators)} operators down, no path ({', '.join(paths)}) was without service for "
+        f"more than {budget:g} s"
+    )
+
+
+def _judge_loss(evidence: Evidence, weighing: Weighing) -> None:
+    proofs = [o for o in evidence.of("fault.took_hold") if o.seen and mapping(o.value).get("held")]
+    weighing.saw(*proofs)
+    if not evidence.inventory.operators:
+        weighing.doubt("discovery found no operator")
+    for operator in evidence.inventory.operators:
+        component = operator.component
+        pods = {component.subject, *(replica.subject for replica in component.replicas)}
+        if component.desired > 0 and not any(touched(proof, pods) for proof in proofs):
+            weighing.doubt(f"{component.name} was not proven down", *evidence.of("fault.took_hold"))
+
+
+def _judge_calls(evidence: Evidence, weighing: Weighing) -> None:
+    for census in (o for o in evidence.of("census") if o.seen):
+        weighing.saw(census)
+        for edge in mappings(mapping(census.value)["edges"]):
+            caller, server = mapping(edge["from"]), mapping(edge["to"])
+            source = text(caller["service"])
+            on_path = edges.user_facing(source) or source in edges.INFRASTRUCTURE
+            if on_path and text(server["service"]) == edges.OPERATOR:
+                who = text(caller["subject"]) if caller.get("subject") else f"{source}/{caller['component']}"
+                why = f"{who} calls operator {server['component']} on port {edge['port']}"
+                weighing.bad(who, why, census)

@@ -1,0 +1,8 @@
+"""What Keystone says, and what every API instance says to someone with and without a token."""
+
+from __future__ import annotations
+
+from seatrial.probes.keystone.answering import answers
+from seatrial.probes.keystone.registry import catalog
+
+__all__ = ["answers", "catalog"]
