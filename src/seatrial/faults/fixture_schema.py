@@ -1,0 +1,183 @@
+"""A schema and an account of the harness's own in a Galera cluster, for the SQL path and the ledger's rows."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from seatrial import waiting
+from seatrial.clients import galera
+from seatrial.faults import proof, select
+from seatrial.faults.given import Given
+from seatrial.model.access import SchemaAccess
+from seatrial.model.errors import Unreachable
+from seatrial.model.fault import Injection
+from seatrial.model.inventory import Component, Inventory, Resource, Role, ServiceObject
+from seatrial.model.observation import Json, Observation
+from seatrial.model.target import Grant, Secret
+
+if TYPE_CHECKING:
+    from seatrial.clients.deployment import Deployment
+
+_PORT = 3306
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSchema:
+    """Creates a database with the tables *path* and *ledger* and a user for it; undo drops both."""
+
+    galera: str = ""
+    """Name of the Galera resource; empty: the one of the control plane."""
+    password: Secret = field(default_factory=lambda: Secret(secrets.token_urlsafe(24)), compare=False, repr=False)
+    """Lives in this process only: neither parameters nor recipe hold it, and undo needs none."""
+    kind: ClassVar[str] = "sql_schema"
+    grant: ClassVar[Grant] = Grant.MUTATE
+    one_way: ClassVar[bool] = False
+
+    @classmethod
+    def from_given(cls, given: Given) -> SqlSchema:
+        """Make it of parameters that somebody wrote."""
+        return cls(given.maybe_text("galera") or "")
+
+    def parameters(self) -> Mapping[str, Json]:
+        """Return what makes an equal one."""
+        return {"galera": self.galera} if self.galera else {}
+
+    def applies(self, inventory: Inventory) -> str | None:
+        """Return why it can't be made: there is no such Galera cluster."""
+        found = [resource.name for resource in inventory.of_kind("Galera")]
+        if not found:
+            return "there is no Galera resource in this deployment"
+        return None if not self.galera or self.galera in found else f"there is no Galera {self.galera!r}: {found}"
+
+    def prepare(self, deployment: Deployment, inventory: Inventory, seed: int) -> Injection:
+        """Choose names that nobody has, and find the cluster's members and the Service of its clients."""
+        resource = _resource(inventory, self.galera)
+        component = _component(inventory, resource)
+        members = sorted(replica.name for replica in component.replicas)
+        first = select.active(component, inventory)
+        # Undo may need the password of root only, which every member accepts: any member that lives will do.
+        ordered = ([first.name] if first else []) + [name for name in members if first is None or name != first.name]
+        name = f"seatrial_{secrets.token_hex(3)}"
+        recipe: dict[str, Json] = {
+            "namespace": resource.namespace,
+            "galera": resource.name,
+            "members": list(ordered),
+            "database": name,
+            "user": name,
+            "host": _host(inventory, resource, component),
+            "port": _PORT,
+        }
+        return proof.new_injection(self.kind, self.parameters(), [f"database/{resource.name}/{name}"], recipe)
+
+    def inject(self, deployment: Deployment, injection: Injection) -> None:
+        """Create schema, tables and user, as root on one member."""
+        name = proof.own_name(injection.recipe, "database")
+        # All of it, the password included, travels on standard input.
+        sql = f"""
+            CREATE DATABASE {name};
+            CREATE TABLE {name}.path (slot INT PRIMARY KEY, written DATETIME(6) NOT NULL) ENGINE=InnoDB;
+            CREATE TABLE {name}.ledger (id BIGINT PRIMARY KEY, written DATETIME(6) NOT NULL) ENGINE=InnoDB;
+            CREATE USER '{name}'@'%' IDENTIFIED BY '{self.password.reveal()}';
+            GRANT SELECT, INSERT, UPDATE, DELETE ON {name}.* TO '{name}'@'%';
+        """
+        _ask_any(deployment, injection, sql)
+
+    def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
+        """Prove that schema and user are there."""
+        return proof.took_hold(injection, lambda: _found(deployment, injection, lambda found: found == 2))
+
+    def undo(self, deployment: Deployment, injection: Injection) -> None:
+        """Drop schema and user, on whichever member can; absent is fine."""
+        name = proof.own_name(injection.recipe, "database")
+        sql = f"DROP DATABASE IF EXISTS {name}; DROP USER IF EXISTS '{name}'@'%'"
+        limit = proof.seconds(deployment, "repair")
+        waiting.persist(lambda: _ask_any(deployment, injection, sql), (Unreachable,), within_s=limit, every_s=2)
+
+    def is_gone(self, deployment: Deployment, injection: Injection) -> Observation:
+        """Prove that neither schema nor user is there."""
+        return proof.is_gone(injection, lambda: _found(deployment, injection, lambda found: found == 0))
+
+    def access(self, injection: Injection) -> SchemaAccess:
+        """Return how the database's clients reach the schema."""
+        recipe = injection.recipe
+        members = recipe["members"]
+        return SchemaAccess(
+            namespace=str(recipe["namespace"]),
+            galera=str(recipe["galera"]),
+            members=tuple(sorted(str(member) for member in members)) if isinstance(members, list) else (),
+            host=str(recipe["host"]),
+            port=_PORT,
+            user=str(recipe["user"]),
+            password=self.password,
+            database=str(recipe["database"]),
+        )
+
+
+def _found(deployment: Deployment, injection: Injection, good: Callable[[int], bool]) -> tuple[bool, proof.Proof]:
+    name = proof.own_name(injection.recipe, "database")
+    schemas = f"(SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = '{name}')"  # noqa: S608  # checked
+    users = f"(SELECT COUNT(*) FROM mysql.user WHERE user = '{name}')"  # noqa: S608  # checked
+    sql = f"SELECT {schemas} + {users} AS found"
+    rows = _ask_any(deployment, injection, sql)
+    return good(int(rows[0]["found"])), {"found": rows[0]["found"]}
+
+
+def _ask_any(deployment: Deployment, injection: Injection, sql: str) -> list[dict[str, str]]:
+    """Run SQL as root on the first member that can; raises the last refusal when none can."""
+    recipe = injection.recipe
+    namespace = str(recipe["namespace"])
+    manifest = deployment.kube.get("Galera", str(recipe["galera"]), namespace=namespace)
+    if manifest is None:
+        raise Unreachable(f"galera/{namespace}/{recipe['galera']} is not there")
+    password = galera.root_password(deployment.kube, manifest)
+    members = recipe["members"]
+    refusal = Unreachable("the recipe names no member")
+    for member in members if isinstance(members, list) else []:
+        try:
+            return galera.query(deployment.kube, str(member), sql, namespace=namespace, password=password)
+        except Unreachable as problem:
+            refusal = problem
+    raise refusal
+
+
+def _resource(inventory: Inventory, name: str) -> Resource:
+    found = sorted(inventory.of_kind("Galera"), key=lambda r: (_cell(inventory, r) is not None, r.name))
+    return next(resource for resource in found if not name or resource.name == name)
+
+
+def _cell(inventory: Inventory, resource: Resource) -> str | None:
+    return next((c.cell for c in inventory.of_role(Role.DATABASE) if _owned(c, resource)), None)
+
+
+def _owned(component: Component, resource: Resource) -> bool:
+    return any(owner.uid == resource.uid for owner in component.owners)
+
+
+def _component(inventory: Inventory, resource: Resource) -> Component:
+    for component in inventory.of_role(Role.DATABASE):
+        if _owned(component, resource):
+            return component
+    raise Unreachable(f"no workload of {resource.subject} was found")
+
+
+def _host(inventory: Inventory, resource: Resource, component: Component) -> str:
+    """Return the name of the clients' Service: not headless, on the database's port, before pods of the cluster."""
+    pods = {replica.name for replica in component.replicas}
+    candidates = [
+        service
+        for service in inventory.services
+        if service.namespace == resource.namespace
+        and service.cluster_ip not in ("", "None")
+        and any(port.port == _PORT for port in service.ports)
+        and (service.name == resource.name or set(service.backends) & pods)
+    ]
+    if not candidates:
+        raise Unreachable(f"no Service sends clients to {resource.subject}")
+
+    def likeliest(service: ServiceObject) -> tuple[bool, str]:
+        return (service.name != resource.name, service.name)
+
+    return f"{min(candidates, key=likeliest).name}.{resource.namespace}.svc"

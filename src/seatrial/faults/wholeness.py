@@ -1,0 +1,108 @@
+"""Whether a component has all its instances again, read from its pods (a workload's own status lags behind them)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from seatrial.faults import proof
+from seatrial.faults.select import Chosen
+from seatrial.model.errors import UndoFailed, Unreachable
+from seatrial.model.fault import Injection
+from seatrial.model.inventory import Component
+from seatrial.model.observation import Json
+
+if TYPE_CHECKING:
+    from seatrial.clients.deployment import Deployment
+
+
+def workloads(deployment: Deployment, chosen: Iterable[Chosen]) -> list[Json]:
+    """Return, as data for a recipe, each component that is touched: how to find its pods, how many it shall have."""
+    touched = {one.component.subject: one.component for one in chosen}
+    return [_workload(deployment, touched[subject]) for subject in sorted(touched)]
+
+
+def whole(
+    deployment: Deployment, recipe: Mapping[str, Json], *, replaced: frozenset[str] = frozenset()
+) -> tuple[bool, proof.Proof]:
+    """Tell whether every component of the recipe has as many ready pods as it shall have.
+
+    ``replaced``: uids of pods and ids of containers that must not be among them any more. What was killed may look
+    ready until the platform has noticed.
+    """
+    found: list[Json] = []
+    met = True
+    for workload in proof.entries(recipe, "workloads"):
+        pods = members(deployment, workload)
+        ready = [pod for pod in pods if is_ready(pod) and not replaced & identities(pod)]
+        enough = len(ready) >= workload["desired"] and len(pods) == len(ready)
+        met = met and enough
+        found.append(
+            {
+                "workload": f"{workload['kind'].lower()}/{workload['namespace']}/{workload['name']}",
+                "ready": [pod["metadata"]["name"] for pod in ready],
+                "desired": workload["desired"],
+                "not_ready": [pod["metadata"]["name"] for pod in pods if pod not in ready],
+            }
+        )
+    return met, {"components": found}
+
+
+def wait_whole(deployment: Deployment, injection: Injection, *, replaced: frozenset[str] = frozenset()) -> None:
+    """Wait until every touched component is whole again; raises ``UndoFailed`` after the *repair* deadline."""
+
+    def ask() -> tuple[bool, proof.Proof]:
+        try:
+            return whole(deployment, injection.recipe, replaced=replaced)
+        except Unreachable as problem:
+            return False, {"error": str(problem)}
+
+    met, seen = proof.eventually(deployment, "repair", ask, every_s=1.0)
+    if not met:
+        limit = proof.seconds(deployment, "repair")
+        raise UndoFailed(f"{injection.fault} {injection.id}: not whole again within repair = {limit:g} s: {seen}")
+
+
+def members(deployment: Deployment, workload: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the pods of one component, those being deleted left out."""
+    labels = ",".join(f"{key}={value}" for key, value in sorted(workload["labels"].items()))
+    found = deployment.kube.list("Pod", namespace=workload["namespace"], labels=labels)
+    return sorted(
+        (pod for pod in found if _belongs(pod, workload) and "deletionTimestamp" not in pod["metadata"]),
+        key=lambda pod: str(pod["metadata"]["name"]),
+    )
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Tell whether the platform calls this pod ready."""
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
+
+
+def identities(pod: Mapping[str, Any]) -> frozenset[str]:
+    """Return what changes when a pod or one of its containers is made anew: the uid and the containers' ids."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    return frozenset([str(pod["metadata"]["uid"]), *(str(s.get("containerID") or "") for s in statuses)])
+
+
+def _belongs(pod: Mapping[str, Any], workload: Mapping[str, Any]) -> bool:
+    owner = next((o for o in pod["metadata"].get("ownerReferences") or [] if o.get("controller")), None)
+    if owner is None:
+        return False
+    name = str(workload["name"])
+    if workload["kind"] == "Deployment":
+        return owner["kind"] == "ReplicaSet" and str(owner["name"]).startswith(f"{name}-")
+    return bool(owner["kind"] == workload["kind"] and owner["name"] == name)
+
+
+def _workload(deployment: Deployment, component: Component) -> dict[str, Json]:
+    manifest = deployment.kube.get(component.kind, component.name, namespace=component.namespace)
+    if manifest is None:
+        raise Unreachable(f"{component.subject} is not there any more; discover again")
+    return {
+        "kind": component.kind,
+        "namespace": component.namespace,
+        "name": component.name,
+        "desired": component.desired,
+        "labels": dict((manifest["spec"].get("selector") or {}).get("matchLabels") or {}),
+    }
