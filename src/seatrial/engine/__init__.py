@@ -1,0 +1,6 @@
+"""Runs a trial: prepare, inject, hold, observe, undo, judge. Owns ordering, journal, limits and clean-up.
+
+- ``session.Session`` one trial; ``collect`` the procedures that scenarios and experiments call on it
+- ``judging`` evidence to verdicts, also from a stored run; ``undo`` what a killed run left behind
+- ``plan``, ``limits``, ``seeds`` pure; ``preflight`` the first contact
+"""

@@ -1,0 +1,300 @@
+"""How evidence is gathered: one procedure for each thing that a scenario says, all through the session.
+
+Step definitions and experiments call these and nothing below them. A procedure records what it saw and returns what the
+next one needs; judging is the session's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from seatrial import waiting
+from seatrial.clients.looking import observed
+from seatrial.engine.session import Disruption, Kept, Session
+from seatrial.faults.drift import DeleteObject, SetReplicas, restored
+from seatrial.faults.fixture_pod import AgentPod
+from seatrial.faults.fixture_projects import KeystoneProjects
+from seatrial.faults.fixture_queue import BrokerQueue
+from seatrial.faults.fixture_schema import SqlSchema
+from seatrial.faults.pod import DeletePod
+from seatrial.faults.process import KillProcess, PauseProcess
+from seatrial.faults.select import OPERATORS
+from seatrial.load.runner import Load, Running, running
+from seatrial.model.access import QueueAccess
+from seatrial.model.fault import Fault, Pick, Selector
+from seatrial.model.inventory import Inventory, Role, ServiceObject
+from seatrial.model.observation import Observation
+from seatrial.probes import census, galera, keystone, rabbitmq, resources
+from seatrial.traffic import Equipment, Traffic, watch
+
+F = TypeVar("F", bound=Fault)
+DATABASE, BROKER = "galera", "rabbitmq"
+USERS = 4
+"""So many work at once: enough to be seen everywhere, too few to be a test of capacity."""
+_ONE_POD = "statefulset.kubernetes.io/pod-name"
+
+
+class Loss(StrEnum):
+    """The ways in which an instance can be lost, as people say them."""
+
+    DELETED = "deleted without a warning"
+    KILLED = "killed"
+    FROZEN = "frozen"
+
+    def of(self, selector: Selector) -> Fault:
+        """Return the fault that does this to the selected instances."""
+        kinds: Mapping[Loss, type[DeletePod | KillProcess | PauseProcess]] = {
+            Loss.DELETED: DeletePod,
+            Loss.KILLED: KillProcess,
+            Loss.FROZEN: PauseProcess,
+        }
+        return kinds[self](selector)
+
+
+def look_at_connections(session: Session) -> tuple[Observation, ...]:
+    """Watch the sockets of all pods for the census window, and the database's sessions meanwhile."""
+    session.phase("watching connections")
+    inventory = session.inventory()
+    window = session.budgets["census_window"]
+    with ThreadPoolExecutor(2) as pool:
+        seen = pool.submit(census.watch, session.deployment, inventory, watch_s=window)
+        sessions = pool.submit(galera.sessions, session.deployment, inventory, watch_s=window)
+        return session.record_all((*seen.result(), *sessions.result()))
+
+
+def look_at_instances(session: Session) -> tuple[Observation, ...]:
+    """Read what every custom resource says about itself, beside what its workload is."""
+    return session.record_all(resources.conditions(session.deployment, session.inventory()))
+
+
+def look_at_operators(session: Session) -> tuple[Observation, ...]:
+    """Read who owns each operator, and what the meta-operator counts."""
+    return session.record_all(resources.operators(session.deployment, session.inventory()))
+
+
+def look_at_catalogue(session: Session) -> tuple[Observation, ...]:
+    """Read the catalogue and the service users."""
+    return session.record_all(keystone.catalog(session.deployment))
+
+
+def ask_with_and_without_token(session: Session) -> tuple[Observation, ...]:
+    """Ask every instance, Service and public address of every API, with a valid token and without one."""
+    return session.record_all(keystone.answers(session.deployment, session.inventory()))
+
+
+def look_at_members(session: Session) -> tuple[Observation, ...]:
+    """Read what every member of the database says about itself and its cluster."""
+    return session.record_all(galera.status(session.deployment, session.inventory()))
+
+
+def write_on_every_member(session: Session) -> tuple[Observation, ...]:
+    """Write a row on each member of the database, in a schema of the trial's own, and read all rows on each."""
+    schema = session.equip(SqlSchema(), Kept.SCENARIO)
+    database = schema.fault.access(schema.injection).database
+    return session.record_all(galera.replication(session.deployment, session.inventory(), schema=database))
+
+
+def look_at_queues(session: Session) -> tuple[Observation, ...]:
+    """Read what every member of the broker says about its cluster, and where every queue is kept."""
+    inventory = session.inventory()
+    return session.record_all(
+        (*rabbitmq.members(session.deployment, inventory), *rabbitmq.queues(session.deployment, inventory))
+    )
+
+
+def let_users_work(session: Session) -> Running:
+    """Let users log in, have tokens validated, make and delete projects, until the scenario ends."""
+    projects = session.equip(KeystoneProjects())
+    session.phase("starting users")
+    work = Load(users=USERS, prefix=projects.fault.access(projects.injection).prefix)
+    return session.during(running(work, session.target, folder=session.workplace("load"), note=session.note))
+
+
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """Traffic that flows while a scenario goes on, and where its ledger is kept."""
+
+    traffic: Traffic
+    equipment: Equipment
+
+
+def keep_ledger(session: Session) -> Attended:
+    """Let clients write and keep a ledger of what they were promised, and measure their paths, until it is closed."""
+    return _attend(session, ledger=True)
+
+
+def measure_paths(session: Session) -> Attended:
+    """Measure the paths that users and clients take, until they are closed."""
+    return _attend(session, ledger=False)
+
+
+def close_ledger(attended: Attended) -> tuple[Observation, ...]:
+    """Stop the traffic, look for everything that was promised wherever it has to be, and record what was found."""
+    return attended.traffic.stop()
+
+
+def _attend(session: Session, *, ledger: bool) -> Attended:
+    session.phase("starting clients")
+    equipment = _equipment(session, ledger=ledger)
+    traffic = session.during(
+        watch(
+            session.deployment,
+            session.inventory(),
+            equipment,
+            record=session.record,
+            note=session.note,
+            ledger=ledger,
+        )
+    )
+    session.phase("measuring before")
+    waiting.pause(session.budgets["settle"])
+    return Attended(traffic, equipment)
+
+
+def _equipment(session: Session, *, ledger: bool) -> Equipment:
+    """Put into the deployment what the clients need; parts that this deployment does not have are left out.
+
+    The pod serves the whole run. Table, queue and projects are made anew for each scenario: a ledger starts empty.
+    """
+    agent = session.equip(AgentPod())
+    schema = _where_possible(session, SqlSchema())
+    queue = _where_possible(session, BrokerQueue())
+    projects = _where_possible(session, KeystoneProjects()) if ledger else None
+    return Equipment(
+        agent=agent.fault.access(agent.injection),
+        schema=schema.fault.access(schema.injection) if schema is not None else None,
+        queue=queue.fault.access(queue.injection) if queue is not None else None,
+        projects=projects.fault.access(projects.injection) if projects is not None else None,
+    )
+
+
+def _where_possible(session: Session, fault: F) -> Disruption[F] | None:
+    if fault.applies(session.inventory()) is not None:
+        return None
+    return session.equip(fault, Kept.SCENARIO)
+
+
+def lose_active_member(session: Session, loss: Loss) -> Disruption[Any]:
+    """Lose the member of the database that clients are sent to; a frozen one stays so for the failover budget."""
+    return _lose(session, loss, Selector(DATABASE, Pick.ACTIVE))
+
+
+def lose_leading_member(session: Session, loss: Loss, attended: Attended) -> Disruption[Any]:
+    """Lose the member of the broker that leads the ledger's queue, which is the one whose loss costs most."""
+    return _lose(session, loss, _leading(session, attended.equipment.queue))
+
+
+def lose_operators(session: Session, loss: Loss) -> Disruption[Any]:
+    """Lose all operators at once, the meta-operator included, and watch connections while they are down."""
+    disruption = session.disrupt(loss.of(Selector(OPERATORS, Pick.ALL)))
+    look_at_connections(session)
+    return disruption
+
+
+def _lose(session: Session, loss: Loss, selector: Selector) -> Disruption[Any]:
+    disruption = session.disrupt(loss.of(selector))
+    session.phase("holding")
+    # Who is dead comes back by itself. Who is frozen must stay so until the others have had time to do without.
+    waiting.pause(session.budgets["failover" if loss is Loss.FROZEN else "hold"])
+    return disruption
+
+
+def _leading(session: Session, queue: QueueAccess | None) -> Selector:
+    """Return the pod that leads the ledger's queue, as the broker lists it; any one member where it does not say."""
+    if queue is not None:
+        for look in rabbitmq.queues(session.deployment, session.inventory()):
+            session.record(look)
+            leader = _leader_of(look, queue.ledger_queue)
+            pod = leader.partition("@")[2].partition(".")[0]
+            if any(replica.name == pod for _, replica in session.inventory().replicas()):
+                return Selector(BROKER, Pick.NAMED, pod)
+    return Selector(BROKER, Pick.ONE)
+
+
+def _leader_of(look: Observation, name: str) -> str:
+    listed = look.value.get("queues") if isinstance(look.value, dict) else None
+    for queue in listed if isinstance(listed, list) else []:
+        if isinstance(queue, dict) and queue.get("name") == name:
+            return str(queue.get("leader") or "")
+    return ""
+
+
+def regain(session: Session, disruption: Disruption[Any]) -> Observation:
+    """Take a hurt back, or wait until it is repaired, and prove it; then measure a while longer."""
+    gone = session.repair(disruption)
+    session.phase("measuring after")
+    waiting.pause(session.budgets["settle"])
+    return gone
+
+
+def make_drift(session: Session) -> tuple[Observation, ...]:
+    """Delete and change objects behind the operators' backs, one after the other, and see each put right or not."""
+    return tuple(_drift(session, fault) for fault in drifts(session.inventory()))
+
+
+def drifts(inventory: Inventory) -> list[DeleteObject | SetReplicas]:
+    """Return what can be changed without hurting anybody for long: a Service of each service, an API's replica count.
+
+    Services that send everybody to one pod are left alone (their selector is moved by the members themselves), and so
+    are load balancers (a new one may get another address, which is then in nobody's configuration).
+    """
+    chosen: dict[str, ServiceObject] = {}
+    for service in sorted(inventory.services, key=lambda s: s.name):
+        if service.service and service.owners and service.type == "ClusterIP" and _ONE_POD not in service.selector:
+            chosen.setdefault(service.service, service)
+    deletions = [DeleteObject("Service", service.name, service.namespace) for service in chosen.values()]
+    more = [
+        SetReplicas(component.name, component.desired + 1)
+        for component in inventory.of_role(Role.API)
+        if component.owners and component.kind == "Deployment"
+    ]
+    return [*deletions, *more]
+
+
+def _drift(session: Session, fault: DeleteObject | SetReplicas) -> Observation:
+    disruption = session.disrupt(fault)
+    subject, recipe = disruption.injection.subjects[0], disruption.injection.recipe
+    looked = restored(session.deployment, disruption.injection, within_s=session.budgets["operator_reconcile"])
+    deleted = isinstance(fault, DeleteObject)
+    drift = session.record(
+        observed(
+            "drift",
+            subject,
+            {
+                "what": "deletion" if deleted else "replica count",
+                "before": "there" if deleted else recipe.get("before"),
+                "changed_to": None if deleted else fault.parameters()["to"],
+                "restored": looked.value,
+                "took_s": round(looked.took_s, 3),
+            },
+            asked_at=disruption.held.asked_at,
+            took_s=looked.took_s,
+        )
+    )
+    session.repair(disruption)
+    return drift
+
+
+def give_time_to_tell(session: Session) -> tuple[Observation, ...]:
+    """Read every resource's conditions again until none contradicts its workload, or the reconcile budget is over."""
+    # The check judges series: a resource that says Ready while its instances are not may still be catching up.
+    polled = waiting.poll(
+        lambda: look_at_instances(session),
+        lambda looks: not any(_contradicts(look) for look in looks),
+        within_s=session.budgets["operator_reconcile"] + session.budgets["settle"],
+        every_s=10,
+    )
+    return polled.value
+
+
+def _contradicts(look: Observation) -> bool:
+    """Tell whether a resource says Ready while part of its workload is not; if that is a lie, the check says so."""
+    value = look.value if isinstance(look.value, dict) else {}
+    workload = value.get("workload")
+    parts = workload.get("parts") if isinstance(workload, dict) else None
+    listed = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return value.get("ready") == "True" and any(part.get("ready") != part.get("desired") for part in listed)

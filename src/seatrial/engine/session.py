@@ -1,0 +1,409 @@
+"""One trial of one deployment: ordering, journal, grants, limits and clean-up. All doors go through here."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+from seatrial import waiting
+from seatrial.clients.deployment import Deployment
+from seatrial.discovery import discover
+from seatrial.engine import judging
+from seatrial.engine.limits import lacking_grant, over_limit
+from seatrial.engine.preflight import require
+from seatrial.engine.seeds import derived
+from seatrial.engine.undo import describe, take_back
+from seatrial.engine.versions import versions
+from seatrial.journal.codec import encode
+from seatrial.journal.folder import RunFolder
+from seatrial.journal.writer import JournalWriter
+from seatrial.model.errors import HarnessBug, NotPermitted, SeatrialError, UndoFailed, Unreachable
+from seatrial.model.fault import Fault, Injection
+from seatrial.model.inventory import Inventory
+from seatrial.model.journal import Event, EventKind
+from seatrial.model.observation import Evidence, Observation, ObservationId, Subject
+from seatrial.model.requirement import RequirementId
+from seatrial.model.run import Plan, Run
+from seatrial.model.target import Grant, Target
+from seatrial.model.verdict import Verdict
+
+COMPLETE = "complete"
+_OBSERVER_KINDS = frozenset((EventKind.PHASE, EventKind.LOAD, EventKind.PATH))
+
+
+class Kept(StrEnum):
+    """Why something is in the deployment, and so how long it stays."""
+
+    HURT = "hurt"
+    SCENARIO = "scenario"
+    """The harness's own, for one scenario."""
+    RUN = "run"
+    """The harness's own, for the whole run."""
+
+
+F = TypeVar("F", bound=Fault)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Disruption(Generic[F]):
+    """A fault that is in the deployment now, until the session takes it back."""
+
+    fault: F
+    injection: Injection
+    held: Observation
+    """The proof that it took hold, or what was seen instead."""
+
+
+@dataclass(slots=True)
+class Scope:
+    """One scenario while it runs: what was observed in it is its evidence, and nothing else."""
+
+    name: str
+    observations: list[Observation] = field(default_factory=list)
+    disruptions: int = 0
+    attendants: ExitStack = field(default_factory=ExitStack)
+
+
+class Session:
+    """A trial in progress.
+
+    It owns the order of a fault's verbs, writes the journal before the deployment is touched, and takes everything back
+    when a scenario ends, whatever ended it. A session belongs to one thread; recording and noting may come from others.
+    """
+
+    def __init__(self, target: Target, folder: RunFolder, plan: Plan, *, deployment: Deployment) -> None:
+        self.target = target
+        self.folder = folder
+        self.plan = plan
+        self.deployment = deployment
+        self.tainted: str | None = None
+        """Why the deployment could not be restored, once that has happened: then nothing more is injected."""
+        self._journal = JournalWriter(folder.journal)
+        self._lock = threading.RLock()
+        self._scope: Scope | None = None
+        self._open: list[tuple[Disruption[Any], Kept]] = []
+        self._inventory: tuple[Inventory, str] | None = None
+        self._stale = True
+        self._verdicts: dict[RequirementId, list[Verdict]] = {requirement: [] for requirement in plan.requirements}
+        self._run = Run(folder.id, plan, datetime.now(UTC), None, versions(), ())
+        self._judged = 0
+        self._judged_in: set[tuple[str, RequirementId]] = set()
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls,
+        target: Target,
+        *,
+        suite: str,
+        seed: int,
+        out: Path,
+        requirements: Sequence[RequirementId] = (),
+        scenarios: Sequence[str] = (),
+        grant: Grant = Grant.OBSERVE,
+        folder: RunFolder | None = None,
+        target_file: Path | None = None,
+    ) -> Session:
+        """Look at the target first, then begin a run below ``out`` (or in ``folder``).
+
+        Raises BadInput or Unreachable when the target can't be tried; nothing was written or touched then. ``grant`` is
+        the strongest that the plan needs; ``target_file`` lets a later ``undo`` find the target again.
+        """
+        limits = {"*": target.limits.allowed("*"), **target.limits.max_down}
+        budgets = waiting.budgets(target.budgets)
+        deployment = Deployment(target)
+        try:
+            findings = require(deployment, grant)
+            plan = Plan(target.name, suite, seed, tuple(requirements), tuple(scenarios), grant.value, budgets, limits)
+            session = cls(target, folder or RunFolder.create(out, target.name, suite), plan, deployment=deployment)
+        except BaseException:
+            deployment.close()
+            raise
+        session.folder.save_run(session._run)
+        session.note(EventKind.PHASE, {"name": "opened", **_pointer(session.folder, target_file)})
+        for finding in findings:
+            if finding.problem is None and finding.state.value != "ok":
+                session.note(EventKind.PHASE, {"name": f"limited: {finding.what}: {finding.message}"})
+        return session
+
+    @property
+    def budgets(self) -> Mapping[str, float]:
+        """Return every named deadline of this target, in seconds."""
+        return self.plan.budgets
+
+    @property
+    def seed(self) -> int:
+        """Return the seed that every random choice of this run derives from."""
+        return self.plan.seed
+
+    @property
+    def journal(self) -> JournalWriter:
+        """Return the run's journal, for what is written by the stretch rather than by the look: use ``note``."""
+        return self._journal
+
+    def note(self, kind: EventKind, data: Mapping[str, object]) -> Event:
+        """Write down a phase, an interval of load or a stretch of a path; the other kinds are the engine's own."""
+        if kind not in _OBSERVER_KINDS:
+            msg = f"{kind.value} events are written by the engine itself"
+            raise HarnessBug(msg)
+        return self._journal.append(kind, data)
+
+    def phase(self, name: str) -> None:
+        """Write down that a stretch of the run begins, with the scenario that it belongs to."""
+        scenario = {"scenario": self._scope.name} if self._scope is not None else {}
+        self.note(EventKind.PHASE, {"name": name, **scenario})
+
+    def inventory(self, *, fresh: bool = False) -> Inventory:
+        """Return what the deployment consists of: as last seen, or as it is now (``fresh``, and after a disruption)."""
+        if fresh or self._stale or self._inventory is None:
+            inventory = discover(self.deployment)
+            path = self.folder.save_inventory(inventory)
+            self._journal.append(EventKind.INVENTORY, {"file": path.name})
+            self._inventory = (inventory, path.name)
+            self._stale = False
+        return self._inventory[0]
+
+    @contextmanager
+    def scenario(self, name: str) -> Iterator[Scope]:
+        """Open a scenario: what is recorded inside is its evidence, and what it hurt is taken back when it ends."""
+        if self._scope is not None:
+            msg = f"scenario {name!r} begins inside {self._scope.name!r}"
+            raise HarnessBug(msg)
+        self._scope = Scope(name)
+        self.phase("scenario")
+        try:
+            yield self._scope
+        finally:
+            try:
+                self._scope.attendants.close()
+            finally:
+                try:
+                    self._take_back_all(Kept.HURT, Kept.SCENARIO)
+                finally:
+                    self._scope = None
+
+    def workplace(self, name: str) -> Path:
+        """Return a new folder below the run's evidence for something that leaves files of its own."""
+        number = sum(1 for entry in self.folder.evidence.iterdir() if entry.name.startswith(f"{name}-")) + 1
+        place = self.folder.evidence / f"{name}-{number}"
+        place.mkdir()
+        return place
+
+    def during(self, attendant: AbstractContextManager[T]) -> T:
+        """Let something go on beside the scenario's steps; it is ended before what was hurt is taken back."""
+        if self._scope is None:
+            msg = "something is to go on beside a scenario, and there is none"
+            raise HarnessBug(msg)
+        return self._scope.attendants.enter_context(attendant)
+
+    def record(self, observation: Observation) -> Observation:
+        """Write an observation down, and count it to the evidence of the scenario that is running."""
+        with self._lock:
+            self._write_down(observation)
+            if self._scope is not None:
+                self._scope.observations.append(observation)
+        return observation
+
+    def _write_down(self, observation: Observation) -> Observation:
+        self._journal.append(EventKind.OBSERVATION, encode(observation))
+        return observation
+
+    def record_all(self, observations: Sequence[Observation]) -> tuple[Observation, ...]:
+        """Write several observations down, in order."""
+        return tuple(self.record(observation) for observation in observations)
+
+    def disrupt(self, fault: F) -> Disruption[F]:
+        """Hurt the deployment, and return the hurt with the proof that it took hold.
+
+        The undo recipe is on disk before the deployment is touched. Raises NotPermitted when the target's grant or
+        limits do not allow it or the fault does not apply; nothing was touched then. If injecting fails it is taken
+        back at once.
+        """
+        return self._put(fault, Kept.HURT)
+
+    def equip(self, fault: F, kept: Kept = Kept.RUN) -> Disruption[F]:
+        """Put something of the harness's own into the deployment, once, until the run or the scenario ends.
+
+        How it got there is in the journal, but is no evidence. Raises Unreachable when it does not come to life.
+        """
+        for disruption, its in self._open:
+            if its is kept and disruption.fault == fault:
+                return cast("Disruption[F]", disruption)
+        made = self._put(fault, kept)
+        if not (isinstance(made.held.value, Mapping) and made.held.value.get("held") is True):
+            self._take_back(made)
+            raise Unreachable(f"{describe(made.injection)} did not come to life: {made.held.error or made.held.value}")
+        return made
+
+    def _put(self, fault: F, kept: Kept) -> Disruption[F]:
+        if self.tainted is not None:
+            raise UndoFailed(f"nothing more is started: {self.tainted}")
+        lacking = lacking_grant(self.target, fault.grant)
+        if lacking is not None:
+            raise NotPermitted(f"{fault.kind}: {lacking}")
+        inventory = self.inventory(fresh=self._stale)
+        reason = fault.applies(inventory)
+        if reason is not None:
+            raise NotPermitted(f"{fault.kind} does not apply: {reason}")
+        injection = fault.prepare(self.deployment, inventory, self._next_seed(fault))
+        hurt = [subject for disruption, _ in self._open for subject in disruption.injection.subjects]
+        over = over_limit(self.target.limits, inventory, injection.subjects, hurt)
+        if over is not None:
+            raise NotPermitted(f"{fault.kind}: {over}")
+        placeholder = Disruption(fault, injection, _nothing_seen(injection))
+        self._open.append((placeholder, kept))
+        self._stale = self._stale or kept is Kept.HURT
+        try:
+            self._journal.append(EventKind.PREPARED, encode(injection))
+            self._journal.append(EventKind.INJECTING, {"injection": injection.id})
+            fault.inject(self.deployment, injection)
+            self._journal.append(EventKind.INJECTED, {"injection": injection.id})
+            held = self._recorder(kept)(fault.took_hold(self.deployment, injection))
+        except BaseException:
+            self._take_back(placeholder)
+            raise
+        disruption = replace(placeholder, held=held)
+        self._open[-1] = (disruption, kept)
+        return disruption
+
+    def repair(self, disruption: Disruption[Any]) -> Observation:
+        """Take a hurt back and return the proof that it is gone; raises UndoFailed, and then starts nothing more."""
+        return self._take_back(disruption)
+
+    def judge(self, requirement: RequirementId | str) -> Verdict:
+        """Let the requirement's check judge what this scenario observed; the evidence is stored before it does."""
+        scope = self._scope
+        if scope is None:
+            msg = f"{requirement} is judged outside a scenario"
+            raise HarnessBug(msg)
+        requirement = RequirementId(requirement)
+        try:
+            self.inventory()
+        except SeatrialError as error:
+            verdict = judging.blind(requirement, f"the deployment could not be read: {error}", scope.observations)
+            return self._conclude(scope.name, verdict, None)
+        if self._inventory is None:
+            msg = "there is no inventory after taking one"
+            raise HarnessBug(msg)
+        inventory, file = self._inventory
+        evidence = Evidence(requirement, inventory, tuple(scope.observations), self.budgets)
+        event = self._journal.append(
+            EventKind.EVIDENCE,
+            {
+                "requirement": requirement,
+                "scenario": scope.name,
+                "inventory": file,
+                "observations": [observation.id for observation in evidence.observations],
+            },
+        )
+        verdict = judging.judge(evidence, attach=self._attach)
+        self._judged += 1
+        judging.save_evidence(self.folder, self._judged, evidence, verdict, file)
+        return self._conclude(scope.name, verdict, event.seq)
+
+    def judged(self, scenario: str, requirement: RequirementId) -> bool:
+        """Tell whether this scenario has led to a verdict on this requirement."""
+        return (scenario, requirement) in self._judged_in
+
+    def could_not_tell(self, requirement: RequirementId, scenario: str, why: str) -> Verdict:
+        """Write down that a scenario ended before a check could judge: *inconclusive*, by the engine itself."""
+        return self._conclude(scenario, judging.blind(requirement, why), None)
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Return one verdict per requirement, merged over the scenarios so far."""
+        return tuple(judging.merged(requirement, found) for requirement, found in self._verdicts.items())
+
+    def close(self, state: str = COMPLETE) -> Run:
+        """Take everything back, write the verdicts down, end the run; raises UndoFailed when that is not possible."""
+        if self._closed:
+            return self._run
+        failure: UndoFailed | None = None
+        try:
+            self._take_back_all(*Kept)
+        except UndoFailed as error:
+            failure = error
+        ended = f"cut short: {self.tainted}" if self.tainted is not None else state
+        self._journal.append(EventKind.ENDED, {"reason": ended})
+        self._run = replace(self._run, ended_at=datetime.now(UTC), verdicts=self.verdicts(), state=ended)
+        self.folder.save_run(self._run)
+        self._journal.close()
+        self.deployment.close()
+        self._closed = True
+        if failure is not None:
+            raise failure
+        return self._run
+
+    def _conclude(self, scenario: str, verdict: Verdict, evidence: int | None) -> Verdict:
+        self._journal.append(
+            EventKind.VERDICT, {"scenario": scenario, "verdict": encode(verdict), "evidence": evidence}
+        )
+        self._verdicts.setdefault(verdict.requirement, []).append(verdict)
+        self._judged_in.add((scenario, verdict.requirement))
+        self._run = replace(self._run, verdicts=self.verdicts())
+        self.folder.save_run(self._run)
+        return verdict
+
+    def _attach(self, text: str) -> None:
+        name = f"{self._judged + 1:03d}-traceback.txt"
+        (self.folder.evidence / name).write_text(text, encoding="utf-8")
+
+    def _next_seed(self, fault: Fault) -> int:
+        if self._scope is None:
+            return derived(self.seed, "equipment", fault.kind)
+        self._scope.disruptions += 1
+        return derived(self.seed, self._scope.name, self._scope.disruptions, fault.kind)
+
+    def _recorder(self, kept: Kept) -> Callable[[Observation], Observation]:
+        return self.record if kept is Kept.HURT else self._write_down
+
+    def _take_back(self, disruption: Disruption[Any]) -> Observation:
+        index = next((i for i, (d, _) in enumerate(self._open) if d.injection.id == disruption.injection.id), None)
+        if index is None:
+            msg = f"{describe(disruption.injection)} is not open"
+            raise HarnessBug(msg)
+        kept = self._open[index][1]
+        try:
+            gone = take_back(
+                self.deployment, self._journal, disruption.fault, disruption.injection, record=self._recorder(kept)
+            )
+        except UndoFailed as error:
+            self.tainted = str(error)
+            raise
+        finally:
+            del self._open[index]
+            self._stale = self._stale or kept is Kept.HURT
+        return gone
+
+    def _take_back_all(self, *wanted: Kept) -> None:
+        """Take back what is open, last first; one that fails does not keep the others from being taken back."""
+        failures: list[UndoFailed] = []
+        for disruption, kept in reversed(list(self._open)):
+            if kept not in wanted:
+                continue
+            try:
+                self._take_back(disruption)
+            except UndoFailed as error:
+                failures.append(error)
+        if failures:
+            raise UndoFailed("\n".join(str(error) for error in failures))
+
+
+def _nothing_seen(injection: Injection) -> Observation:
+    """Return what stands for the proof until there is one."""
+    subject = injection.subjects[0] if injection.subjects else Subject(f"fault/{injection.fault}")
+    return Observation(ObservationId(""), "fault.took_hold", subject, datetime.now(UTC), 0.0, error="not looked at yet")
+
+
+def _pointer(folder: RunFolder, target_file: Path | None) -> dict[str, str]:
+    """Return where a later ``undo`` finds the target: relative to the run, so that both can be moved together."""
+    if target_file is None:
+        return {}
+    return {"target_file": os.path.relpath(target_file.resolve(), folder.path.resolve())}

@@ -1,0 +1,204 @@
+"""The chaostoolkit door: a control that opens and closes a trial, and the activities that experiments name.
+
+An experiment names this module as a control, so that ``chaos run`` writes the same run folder and gives the same
+verdicts as ``seatrial run``, and takes everything back however it ends. Its ``configuration``: ``target`` (a target
+file), and if wanted ``requirements``, ``out`` and ``seed``. No fault is implemented here: ``disrupt`` builds the ones
+that everybody uses.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from chaoslib.exceptions import ActivityFailed, InterruptExecution
+
+from seatrial import faults
+from seatrial.catalogue.loader import find
+from seatrial.engine import collect
+from seatrial.engine.collect import Attended
+from seatrial.engine.session import COMPLETE, Disruption, Session
+from seatrial.entry.target import load_target
+from seatrial.entry.trial import report
+from seatrial.model.errors import BadInput, HarnessBug, Problem, SeatrialError, UndoFailed
+from seatrial.model.observation import Json
+from seatrial.model.target import Grant
+from seatrial.model.verdict import Verdict
+
+P = ParamSpec("P")
+R = TypeVar("R")
+UNTRIED = "untried"
+_log = logging.getLogger("chaostoolkit")
+
+
+@dataclass(slots=True)
+class _Experiment:
+    """The trial that this process holds while chaostoolkit runs one experiment."""
+
+    session: Session
+    requirements: tuple[str, ...]
+    name: str
+    stack: ExitStack = field(default_factory=ExitStack)
+    attended: Attended | None = None
+    hurts: list[Disruption[Any]] = field(default_factory=list)
+    tried: bool = False
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+
+
+_RUNNING: list[_Experiment] = []
+"""At most one: chaostoolkit runs one experiment a process, and hands its activities nothing that could carry it."""
+
+
+def before_experiment_control(
+    context: Mapping[str, Any], configuration: Mapping[str, Any] | None = None, **_: Any
+) -> None:
+    """Open the trial; stops the experiment before it begins when the target can't be tried."""
+    try:
+        _RUNNING.append(_open(str(context["title"]), configuration or {}))
+    except SeatrialError as error:
+        raise InterruptExecution(str(error)) from error
+
+
+def after_experiment_control(context: Mapping[str, Any], state: Mapping[str, Any] | None = None, **_: Any) -> None:
+    """Take everything back, end the run and write its reports."""
+    if not _RUNNING:
+        return
+    running = _RUNNING.pop()
+    status = str((state or {}).get("status"))
+    session = running.session
+    try:
+        running.stack.close()
+        for requirement in find(running.requirements):
+            if not session.judged(running.name, requirement.id):
+                session.could_not_tell(requirement.id, running.name, f"{running.name!r} ended without judging it")
+        session.close(COMPLETE if status == "completed" else f"cut short: the experiment was {status}")
+    except UndoFailed as error:
+        _log.critical("the target could not be restored: %s", error)
+        session.close()
+    report(session.folder)
+    for verdict in session.verdicts():
+        _log.info("%s %s: %s", verdict.outcome.value, verdict.requirement, verdict.because)
+    _log.info("report: %s", session.folder.html)
+
+
+def _open(title: str, configuration: Mapping[str, Any]) -> _Experiment:
+    known = ("target", "requirements", "out", "seed")
+    problems = [
+        Problem(f"configuration.{key}", "unknown key", ", ".join(known)) for key in configuration if key not in known
+    ]
+    file = configuration.get("target")
+    if not isinstance(file, str) or not file:
+        problems.append(Problem("configuration.target", repr(file), "the path of a target file"))
+    wanted, seed = configuration.get("requirements", []), configuration.get("seed", 1)
+    if not isinstance(wanted, list):
+        problems.append(Problem("configuration.requirements", repr(wanted), "a list of requirement ids"))
+    if not str(seed).isdigit():
+        problems.append(Problem("configuration.seed", repr(seed), "a whole number"))
+    if problems:
+        raise BadInput(problems)
+    requirements = [
+        requirement.id for requirement in find([str(word) for word in wanted], "configuration.requirements")
+    ]
+    session = Session.open(
+        load_target(Path(str(file))),
+        suite="chaos",
+        seed=int(str(seed)),
+        out=Path(str(configuration.get("out", "reports"))),
+        requirements=requirements,
+        scenarios=[title],
+        grant=Grant.DISRUPT,
+        target_file=Path(str(file)),
+    )
+    running = _Experiment(session, tuple(requirements), title)
+    running.stack.enter_context(session.scenario(title))
+    return running
+
+
+def _activity(act: Callable[P, R]) -> Callable[P, R]:
+    """Turn the library's errors into chaostoolkit's: an activity fails, and what can't be restored ends everything."""
+
+    @wraps(act)
+    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return act(*args, **kwargs)
+        except UndoFailed as error:
+            raise InterruptExecution(str(error)) from error
+        except SeatrialError as error:
+            raise ActivityFailed(str(error)) from error
+
+    return told
+
+
+def _running() -> _Experiment:
+    if not _RUNNING:
+        msg = "no trial is open: the experiment has to name seatrial.entry.chaos as a control"
+        raise HarnessBug(msg)
+    return _RUNNING[-1]
+
+
+@_activity
+def whole(component: str) -> bool:
+    """Probe: tell whether every instance of a component (by service or workload name) is ready now."""
+    found = [c for c in _running().session.inventory(fresh=True).components if component in (c.service, c.name)]
+    return bool(found) and all(sum(r.ready for r in c.replicas) >= c.desired for c in found)
+
+
+@_activity
+def let_users_work() -> bool:
+    """Action: start users at Keystone, until the experiment ends."""
+    collect.let_users_work(_running().session)
+    return True
+
+
+@_activity
+def keep_ledger() -> bool:
+    """Action: start clients that keep a ledger and measure their paths."""
+    running = _running()
+    running.attended = collect.keep_ledger(running.session)
+    return True
+
+
+@_activity
+def disrupt(fault: str, parameters: Mapping[str, Json] | None = None) -> Json:
+    """Action: hurt the deployment with a fault by its name; returns the proof that it took hold."""
+    running = _running()
+    disruption = running.session.disrupt(faults.build(fault, parameters or {}))
+    running.hurts.append(disruption)
+    running.tried = True
+    return disruption.held.value
+
+
+@_activity
+def regain() -> Json:
+    """Action, also as a rollback: take back what is hurt, last first; returns the proofs that it is gone."""
+    running = _running()
+    proofs: list[Json] = []
+    while running.hurts:
+        proofs.append(collect.regain(running.session, running.hurts.pop()).value)
+    return proofs
+
+
+@_activity
+def close_ledger() -> Sequence[str]:
+    """Action: stop the clients and look for everything that was promised; returns what was recorded about it."""
+    running = _running()
+    if running.attended is None:
+        return []
+    return [f"{look.probe} {look.subject}" for look in collect.close_ledger(running.attended)]
+
+
+@_activity
+def verdict(requirement: str) -> str:
+    """Probe: return the outcome for a requirement; ``untried`` until something was disrupted, then judged once."""
+    running = _running()
+    if not running.tried:
+        return UNTRIED
+    if requirement not in running.verdicts:
+        [known] = find([requirement], "verdict.requirement")
+        running.verdicts[requirement] = running.session.judge(known.id)
+    return running.verdicts[requirement].outcome.value

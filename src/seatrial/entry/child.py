@@ -1,0 +1,163 @@
+"""Runs a suite with pytest in a process of its own, watched through its journal, ended in good order with this one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import seatrial
+from seatrial.entry import refusal
+from seatrial.entry.refusal import Refusal, Refused
+from seatrial.journal.folder import RunFolder
+from seatrial.journal.reader import follow
+from seatrial.model.errors import BadInput, HarnessBug, Problem
+from seatrial.model.journal import Event
+
+_LOOK_EVERY_S = 0.2
+_PLAIN = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:locust", "-W", "default", "-c", os.devnull)
+"""The suites run alike everywhere: in the features' order, without the settings of the folder that they lie in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the child ended: its own status, and why it refused to begin, if it did."""
+
+    status: int
+    refusal: Refusal | None
+
+
+def suites_root(suite: str) -> Path:
+    """Return the folder with features, steps and suites: the checkout one stands in, else what was installed."""
+    package = Path(seatrial.__file__).parent
+    for root in (Path.cwd(), package / "_shipped", package.parent.parent):
+        if (root / "suites" / f"test_{suite}.py").is_file() and (root / "features").is_dir():
+            return root
+    raise BadInput(
+        [Problem("suite", f"no suites/test_{suite}.py here or in the installed package", "a whole installation")]
+    )
+
+
+def run(
+    suite: str,
+    options: Sequence[str],
+    folder: RunFolder,
+    *,
+    hear: Callable[[Event | None], None],
+    tell: Callable[[str], None],
+) -> Ended:
+    """Run a suite to its end; ``hear`` gets each event of its journal, and None regularly while nothing happens.
+
+    Ctrl-C asks it to end in good order (what it broke is taken back); a second one kills it: then ``undo`` is needed.
+    If this process is killed the child notices, and ends in good order by itself.
+    """
+    root = suites_root(suite)
+    read_end, write_end = os.pipe()
+    refused = folder.evidence / "refusal.json"
+    command = [
+        *(sys.executable, "-m", "pytest", str(root / "suites" / f"test_{suite}.py"), *_PLAIN),
+        *("--rootdir", str(root), "--confcutdir", str(root), "--run-dir", str(folder.path.resolve())),
+        *("--lifeline", str(read_end), "--refusal-file", str(refused.resolve()), *options),
+    ]
+    with (folder.evidence / "pytest.log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=root,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=(read_end,),
+            start_new_session=True,
+        )
+        os.close(read_end)
+        try:
+            status = _attend(process, folder, hear, tell)
+        finally:
+            os.close(write_end)
+    left = refusal.read(refused)
+    refused.unlink(missing_ok=True)
+    return Ended(status, left)
+
+
+def _attend(
+    process: subprocess.Popen[bytes],
+    folder: RunFolder,
+    hear: Callable[[Event | None], None],
+    tell: Callable[[str], None],
+) -> int:
+    offset = 0
+    with _polite_end():
+        asked = 0
+        while True:
+            try:
+                status = process.poll()
+                events, offset = follow(folder.journal, offset)
+                for event in events:
+                    hear(event)
+                hear(None)
+                if status is not None:
+                    return status
+                time.sleep(_LOOK_EVERY_S)
+            except KeyboardInterrupt:
+                asked += 1
+                if asked == 1:
+                    tell("ending in good order: what was broken is taken back (once more: leave everything as it is)")
+                    process.terminate()
+                else:
+                    process.kill()
+
+
+@contextlib.contextmanager
+def _polite_end() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C while a child is attended."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def collect(suite: str, options: Sequence[str]) -> list[dict[str, object]]:
+    """Return what a suite would run, as pytest collects it; raises BadInput with what is wrong with the selection."""
+    root = suites_root(suite)
+    with tempfile.TemporaryDirectory(prefix="seatrial-") as place:
+        plan, refused = Path(place) / "plan.json", Path(place) / "refusal.json"
+        command = [
+            *(
+                sys.executable,
+                "-m",
+                "pytest",
+                str(root / "suites" / f"test_{suite}.py"),
+                *_PLAIN,
+                "--collect-only",
+                "-q",
+            ),
+            *("--rootdir", str(root), "--confcutdir", str(root)),
+            *("--plan-file", str(plan), "--refusal-file", str(refused), *options),
+        ]
+        done = subprocess.run(command, cwd=root, env=_environment(), capture_output=True, text=True, check=False)
+        left = refusal.read(refused)
+        if left is not None:
+            raise Refused(left)
+        if not plan.exists():
+            raise HarnessBug(f"the suites could not be collected:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        entries: list[dict[str, object]] = json.loads(plan.read_text(encoding="utf-8"))
+        return entries
+
+
+def _environment() -> dict[str, str]:
+    """Return our own environment without what would change how pytest runs."""
+    return {key: value for key, value in os.environ.items() if key not in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}

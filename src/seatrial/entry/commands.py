@@ -1,0 +1,282 @@
+"""What each command does, with the library; clients are imported only by the commands that contact something."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from seatrial.catalogue import loader
+from seatrial.engine.plan import REQUIREMENT, SUITES, TAGS, check_suite
+from seatrial.entry import child, showing
+from seatrial.entry.exit_status import Exit, of_verdicts
+from seatrial.entry.refusal import Refused
+from seatrial.entry.target import load_target
+from seatrial.journal.codec import encode, to_json
+from seatrial.journal.folder import RunFolder
+from seatrial.journal.reader import open_injections
+from seatrial.model.errors import BadInput, Problem
+from seatrial.model.journal import EventKind
+from seatrial.model.run import Run
+from seatrial.model.target import Grant
+
+_TAIL = 15
+
+
+def own_version() -> str:
+    """Return the version of Seatrial that is installed."""
+    try:
+        return version("seatrial")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def plan(options: Namespace) -> int:
+    """Print what a suite would run, what it would hurt, and which grant it needs."""
+    suite = check_suite(options.suite)
+    loader.find(options.requirement)
+    entries = child.collect(suite, _selection(options.requirement))
+    needed = max((Grant(str(entry["grant"])) for entry in entries), key=list(Grant).index)
+    lacking = None
+    if options.target is not None:
+        target = load_target(options.target)
+        if not target.grant.includes(needed):
+            lacking = f"target {target.name!r} grants {target.grant.value}; {suite} needs {needed.value}"
+    if options.json:
+        _print_json({"suite": suite, "grant": needed.value, "scenarios": entries, "refused": lacking})
+    else:
+        out = showing.console()
+        for entry in entries:
+            judged = entry["requirements"]
+            names = ", ".join(map(str, judged)) if isinstance(judged, list) else ""
+            out.print(escape(f"{entry['grant']:<8} {names:<8} {entry['scenario']}"), soft_wrap=True)
+        out.print(f"{len(entries)} scenarios; needs the grant {needed.value} ({TAGS[needed.value]})", soft_wrap=True)
+    if lacking is not None:
+        raise BadInput([Problem("grant", lacking, f"{needed.value} (the target's owner sets it)")])
+    return Exit.CONFORMS
+
+
+def doctor(options: Namespace) -> int:
+    """Print whether the target can be reached and read, and what is missing."""
+    target = load_target(options.target)
+    from seatrial.clients.deployment import Deployment  # noqa: PLC0415
+    from seatrial.engine.preflight import State, examine  # noqa: PLC0415
+
+    with Deployment(target) as deployment:
+        findings = list(examine(deployment, target.grant))
+    if options.json:
+        _print_json([{"what": f.what, "state": f.state.value, "message": f.message} for f in findings])
+    else:
+        styles = {State.OK: "green", State.LIMITED: "yellow", State.UNREACHABLE: "red", State.WRONG: "bold red"}
+        out = showing.console()
+        for finding in findings:
+            out.print(
+                f"[{styles[finding.state]}]{finding.state.value:<12}[/] {escape(f'{finding.what}: {finding.message}')}",
+                soft_wrap=True,
+            )
+    states = {finding.state for finding in findings}
+    if State.WRONG in states:
+        return Exit.BAD_INPUT
+    return Exit.INCONCLUSIVE if states - {State.OK} else Exit.CONFORMS
+
+
+def inventory(options: Namespace) -> int:
+    """Print what the deployment consists of, and what could not be read."""
+    target = load_target(options.target)
+    from seatrial.clients.deployment import Deployment  # noqa: PLC0415
+    from seatrial.discovery import discover  # noqa: PLC0415
+    from seatrial.engine.preflight import require  # noqa: PLC0415
+
+    with Deployment(target) as deployment:
+        require(deployment, Grant.OBSERVE)
+        found = discover(deployment)
+    if options.json:
+        _print_json(encode(found))
+        return Exit.CONFORMS
+    out = showing.console()
+    for component in sorted(found.components, key=lambda c: (c.service, c.name)):
+        ready = sum(replica.ready for replica in component.replicas)
+        nodes = len({replica.node for replica in component.replicas})
+        out.print(f"{component.service:<14} {component.subject:<48} {ready}/{component.desired} ready on {nodes} nodes")
+    for operator in found.operators:
+        owner = f"{operator.owner.kind}/{operator.owner.name}" if operator.owner else "nobody"
+        out.print(f"{'operator':<14} {operator.component.subject:<48} owned by {owner}")
+    for gap in found.gaps:
+        out.print(f"[yellow]not seen[/]       {escape(f'{gap.subject}: {gap.why}')}", soft_wrap=True)
+    out.print(f"{len(found.components)} components, {len(found.operators)} operators, {len(found.nodes)} nodes")
+    return Exit.CONFORMS
+
+
+def run(options: Namespace) -> int:
+    """Try a deployment; the last lines say verdict counts and where the report is."""
+    suite = check_suite(options.suite)
+    loader.find(options.requirement)
+    target = load_target(options.target)
+    child.suites_root(suite)
+    out = showing.console(error=options.json)
+    selection = _selection(options.requirement)
+    folder = RunFolder.create(options.out, target.name, suite)
+    arguments = ["--target", str(options.target.resolve()), "--seed", str(options.seed), *selection]
+    with showing.Progress(out, quiet=options.quiet or options.json, scenarios=lambda: _scenarios(folder)) as progress:
+        ended = child.run(suite, arguments, folder, hear=progress.hear, tell=progress.tell)
+    if ended.refusal is not None:
+        shutil.rmtree(folder.path)
+        raise Refused(ended.refusal)
+    if not folder.run_json.exists():
+        return _never_began(folder)
+    return _result(folder, folder.load_run(), out, as_json=options.json)
+
+
+def _scenarios(folder: RunFolder) -> int:
+    return len(folder.load_run().plan.scenarios)
+
+
+def _never_began(folder: RunFolder) -> int:
+    """Tell that the child ended before there was a run: a mistake of ours or of the installation."""
+    error = showing.console(error=True)
+    log = folder.evidence / "pytest.log"
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:]:
+        error.print(escape(line), soft_wrap=True)
+    error.print(f"seatrial: the suite ended before the trial began; all it said is in {log}", soft_wrap=True)
+    return Exit.INCONCLUSIVE
+
+
+def _result(folder: RunFolder, found: Run, out: Console, *, as_json: bool) -> int:
+    events = folder.events()
+    behind = open_injections(events)
+    status = of_verdicts(found.verdicts)
+    if found.state != "complete" and status is Exit.CONFORMS:
+        status = Exit.INCONCLUSIVE
+    if behind:
+        status = Exit.NOT_RESTORED
+    if as_json:
+        _print_json(
+            {
+                "run": str(folder.path),
+                "state": found.state,
+                "status": int(status),
+                "verdicts": [encode(verdict) for verdict in found.verdicts],
+                "left_behind": [encode(injection) for injection, _ in behind],
+                "report": str(folder.html),
+            }
+        )
+        return status
+    for injection, _ in behind:
+        out.print(f"[bold red]NOT TAKEN BACK[/] {injection.fault} of {escape(', '.join(injection.subjects))}")
+        out.print(escape(f"  by hand: {json.dumps(to_json(injection.recipe))}"), soft_wrap=True)
+    if behind:
+        out.print(f"take it back with: seatrial undo {folder.path}", soft_wrap=True)
+    if found.state != "complete":
+        out.print(f"[yellow]{escape(f'the run is not whole: {found.state}')}[/]", soft_wrap=True)
+    showing.verdict_lines(out, found.verdicts)
+    out.print(f"verdicts: {showing.counts(found.verdicts)}")
+    out.print(f"report: {folder.html}", soft_wrap=True)
+    return status
+
+
+def undo(options: Namespace) -> int:
+    """Take back what a killed run left in the deployment, last first."""
+    folder = RunFolder.open(options.run)
+    out = showing.console()
+    from seatrial.engine.undo import Undone, describe, left_behind, undo_run  # noqa: PLC0415
+
+    if not left_behind(folder):
+        out.print("nothing was left behind")
+        return Exit.CONFORMS
+    target = load_target(options.target or _target_of(folder))
+    from seatrial.clients.deployment import Deployment  # noqa: PLC0415
+
+    def tell(undone: Undone) -> None:
+        if undone.failure is not None:
+            out.print(f"[bold red]NOT taken back[/] {escape(undone.failure)}", soft_wrap=True)
+        elif not options.quiet:
+            out.print(f"taken back: {escape(describe(undone.injection))}", soft_wrap=True)
+
+    with Deployment(target) as deployment:
+        # A deployment that can't be reached is told once, before anything is said about single injections.
+        deployment.kube.can_i("list", "pods", target.namespaces.control_plane)
+        done = undo_run(folder, deployment, tell=tell)
+    failed = sum(entry.failure is not None for entry in done)
+    out.print(f"{len(done) - failed} taken back, {failed} not")
+    return Exit.NOT_RESTORED if failed else Exit.CONFORMS
+
+
+def _target_of(folder: RunFolder) -> Path:
+    """Return the target file that a run was started with."""
+    for event in folder.events():
+        if event.kind is EventKind.PHASE and isinstance(event.data.get("target_file"), str):
+            return (folder.path / str(event.data["target_file"])).resolve()
+    raise BadInput(
+        [Problem("--target", "nothing, and the run does not name its target file", "the deployment's target file")]
+    )
+
+
+def judge(options: Namespace) -> int:
+    """Judge a stored run again from its files alone, and tell where that differs from what was said then."""
+    folder = RunFolder.open(options.run)
+    from seatrial.engine.judging import judge_again  # noqa: PLC0415
+
+    before = {verdict.requirement: verdict for verdict in folder.load_run().verdicts}
+    found = judge_again(folder)
+    changed = [v.requirement for v in found.verdicts if before.get(v.requirement) != v]
+    if options.json:
+        _print_json({"run": folder.id, "verdicts": [encode(v) for v in found.verdicts], "changed": changed})
+        return of_verdicts(found.verdicts)
+    out = showing.console()
+    showing.verdict_lines(out, found.verdicts)
+    told = f"differs from the stored run: {', '.join(changed)}" if changed else "the same verdicts as stored"
+    out.print(f"verdicts: {showing.counts(found.verdicts)}; {told}")
+    return of_verdicts(found.verdicts)
+
+
+def report(options: Namespace) -> int:
+    """Write the reports of a stored run again, and print where they are."""
+    folder = RunFolder.open(options.run)
+    from seatrial.reporting import write_all  # noqa: PLC0415
+
+    write_all(folder.path)
+    folder.write_manifest()
+    showing.console().print(f"report: {folder.html}", soft_wrap=True)
+    return Exit.CONFORMS
+
+
+def catalogue(options: Namespace) -> int:
+    """Print requirements with their sources, and the names of faults, suites and tags."""
+    wanted = loader.find(options.requirement, "ID") if options.requirement else loader.catalogue()
+    from seatrial.faults import KINDS  # noqa: PLC0415
+
+    if options.json:
+        data = {"requirements": [encode(entry) for entry in wanted], "faults": sorted(KINDS), "suites": dict(SUITES)}
+        _print_json({**data, "tags": {**TAGS, f"{REQUIREMENT}ID": "the promise that a Rule states"}})
+        return Exit.CONFORMS
+    out = showing.console()
+    for entry in wanted:
+        out.print(f"[bold]{entry.id}[/] ({entry.level.value}) {escape(entry.promise)}")
+        for source in entry.sources:
+            out.print(f"    source: {escape(source.document)}, section {escape(source.section)}")
+        out.print(f"    evidence: {', '.join(entry.evidence)}")
+        out.print(f"    does not see: {escape(entry.not_seen)}")
+        out.print(f"    seen violated on: {', '.join(entry.violations)}")
+    if not options.requirement:
+        _names(out, "faults", sorted(KINDS))
+        _names(out, "suites", [f"{name} ({text})" for name, text in SUITES.items()])
+        _names(out, "tags", [f"@{name} ({text})" for name, text in TAGS.items()])
+    return Exit.CONFORMS
+
+
+def _names(out: Console, title: str, names: Iterable[str]) -> None:
+    out.print(f"[bold]{title}[/]: " + escape("; ".join(names)), soft_wrap=True)
+
+
+def _selection(requirements: Sequence[str]) -> list[str]:
+    return [word for requirement in requirements for word in ("--requirement", requirement)]
+
+
+def _print_json(value: object) -> None:
+    showing.console().file.write(json.dumps(to_json(value), indent=1) + "\n")

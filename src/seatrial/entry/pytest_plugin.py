@@ -1,0 +1,254 @@
+"""The pytest door: options, the fixture ``trial``, selection by promise, and the category *inconclusive*.
+
+Loaded into every pytest run on a machine where Seatrial is installed; unless a module carries the marker ``suite`` it
+does nothing at all. What it wires together is in ``entry.trial`` and ``engine``; clients are imported for a suite only.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from seatrial.entry.settling import Inconclusive, Violated
+from seatrial.model.errors import BadInput, NotPermitted, Problem, SeatrialError, UndoFailed, Unreachable
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from seatrial.engine.session import Session
+    from seatrial.entry.trial import Trial
+
+INCONCLUSIVE = "inconclusive"
+_MARKERS = (
+    "suite(name): the module's scenarios are a suite of Seatrial, tried on --target",
+    "requirement(id): the promise that a scenario judges",
+    "seatrial_tag(name): a tag of the feature, for the plugin",
+    "observe: reads only",
+    "mutate: changes the deployment unnoticeably, and takes it back",
+    "disrupt: breaks something on purpose, and takes it back",
+    "slow: takes more than a minute",
+)
+_TRIAL: pytest.StashKey[Trial] = pytest.StashKey()
+_BEFORE: pytest.StashKey[Any] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add Seatrial's options."""
+    group = parser.getgroup("seatrial", "trials of an OpenStack control plane on Kubernetes")
+    group.addoption("--target", type=Path, metavar="FILE", help="the deployment to try")
+    group.addoption("--requirement", action="append", default=[], metavar="ID", help="only what judges this promise")
+    group.addoption("--run-dir", type=Path, metavar="DIR", help="the run's folder (default: a new one in reports/)")
+    group.addoption("--seed", type=int, metavar="N", help="seed of every random choice (default: 1)")
+    group.addoption("--refusal-file", type=Path, help="where a caller reads why the trial was refused")
+    group.addoption("--plan-file", type=Path, help="where a caller reads what would run")
+    group.addoption("--lifeline", type=int, metavar="FD", help="end the trial in good order when this pipe closes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers; on a trial, take charge of the features' tags."""
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
+    if config.getoption("target") or config.getoption("plan_file"):
+        config.pluginmanager.register(_AllTags(), "seatrial-tags")
+
+
+class _AllTags:
+    """Keeps tags that nobody knows from ending the collection: the plan reports them all at once, with near misses."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_bdd_apply_tag(self, tag: str, function: Any) -> bool | None:
+        """Claim what is no known tag; it is kept for the plan all the same."""
+        if tag.partition(":")[0] in {marker.partition(":")[0].partition("(")[0] for marker in _MARKERS}:
+            return None
+        _keep(tag, function)
+        return True
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_bdd_apply_tag(tag: str, function: Any) -> bool | None:
+    """Turn ``requirement:ID`` into the marker ``requirement("ID")``, and keep every tag for the plan."""
+    _keep(tag, function)
+    kind, colon, name = tag.partition(":")
+    if kind == "requirement" and colon:
+        pytest.mark.requirement(name)(function)
+        return True
+    return None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Select by promise, and refuse what is wrong with the selection."""
+    if not any(item.get_closest_marker("suite") for item in items):
+        if config.getoption("requirement"):
+            _refuse(config, _nothing_selected())
+        return
+    from seatrial.entry.trial import Options, Trial  # noqa: PLC0415  (clients are imported only for a suite)
+
+    seed = config.getoption("seed")
+    options = Options(
+        target=config.getoption("target"),
+        requirements=tuple(config.getoption("requirement")),
+        run_dir=config.getoption("run_dir"),
+        seed=1 if seed is None else seed,
+        out=config.rootpath / "reports",
+    )
+    trial = config.stash[_TRIAL] = Trial(options)
+    try:
+        kept = trial.select(items)
+        if config.getoption("plan_file"):
+            trial.write_plan(config.getoption("plan_file"))
+    except SeatrialError as error:
+        _refuse(config, error)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Open the trial, once everything that can be known without the deployment is in order."""
+    config = session.config
+    trial = config.stash.get(_TRIAL, None)
+    if trial is None or config.option.collectonly or session.testsfailed:
+        return
+    try:
+        trial.open()
+    except SeatrialError as error:
+        _refuse(config, error)
+    config.stash[_BEFORE] = signal.signal(signal.SIGTERM, _interrupt)
+    lifeline = config.getoption("lifeline")
+    if lifeline is not None:
+        threading.Thread(target=_watch, args=(lifeline,), name="lifeline", daemon=True).start()
+
+
+@pytest.fixture(scope="session")
+def trial(pytestconfig: pytest.Config) -> Session:
+    """Return the trial's session: the one thing that step definitions hand to the library."""
+    held = pytestconfig.stash.get(_TRIAL, None)
+    if held is None:
+        pytest.fail("the fixture `trial` exists only in modules with the marker `suite`", pytrace=False)
+    return held.need()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_bdd_before_scenario(request: pytest.FixtureRequest, feature: Any, scenario: Any) -> None:
+    """Open the engine's scenario around the steps."""
+    held = _of(request.node)
+    if held is not None:
+        held.enter(scenario.name)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_bdd_after_scenario(request: pytest.FixtureRequest, feature: Any, scenario: Any) -> None:
+    """Close it: whatever the steps hurt is taken back, whatever ended them."""
+    held = _of(request.node)
+    if held is not None:
+        held.leave()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell *inconclusive* from *violates*, and note requirements whose scenario broke off."""
+    report = yield
+    if call.excinfo is None or report.outcome == "skipped":
+        return report
+    error, held = call.excinfo.value, _of(item)
+    if isinstance(error, Inconclusive):
+        report.seatrial = INCONCLUSIVE  # type: ignore[attr-defined]  # pytest keeps extra attributes of a report
+    if held is None or isinstance(error, Violated):
+        return report
+    # Whatever else ends a scenario ends it before anything could be judged: that is no violation.
+    report.seatrial = INCONCLUSIVE  # type: ignore[attr-defined]
+    held.broke_off(item.nodeid, f"broke off: {_first_line(error)}")
+    if isinstance(error, NotPermitted | Unreachable | UndoFailed):
+        report.longrepr = str(error)
+    if isinstance(error, UndoFailed):
+        held.failure = error
+        item.session.shouldstop = "the target could not be restored"
+    return report
+
+
+def pytest_report_teststatus(report: Any, config: pytest.Config) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+    """Give *inconclusive* its own letter and count; it is a failure to pytest, never passed or skipped."""
+    if getattr(report, "seatrial", None) != INCONCLUSIVE:
+        return None
+    return INCONCLUSIVE, "I", ("INCONCLUSIVE", {"yellow": True})
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """End the run: take everything back, merge the verdicts, write the reports."""
+    trial = session.config.stash.get(_TRIAL, None)
+    if trial is None or trial.session is None:
+        return
+    interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+    trial.close(cut_short="interrupted" if interrupted else str(session.shouldfail or "") or None)
+    signal.signal(signal.SIGTERM, session.config.stash[_BEFORE])
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Show what was inconclusive, what could not be restored, and where the report is."""
+    reports = terminalreporter.stats.get(INCONCLUSIVE, [])
+    if reports:
+        terminalreporter.section("INCONCLUSIVE", yellow=True)
+        for report in reports:
+            terminalreporter.write_line(f"{report.nodeid}", yellow=True)
+            terminalreporter.write_line(f"  {report.longreprtext}")
+    trial = config.stash.get(_TRIAL, None)
+    if trial is None or trial.session is None:
+        return
+    terminalreporter.section("seatrial")
+    if trial.failure is not None:
+        terminalreporter.write_line(f"NOT RESTORED: {trial.failure}", red=True)
+    for verdict in trial.session.verdicts():
+        terminalreporter.write_line(f"{verdict.outcome.value:<14} {verdict.requirement}: {verdict.because}")
+    terminalreporter.write_line(f"report: {trial.session.folder.html}")
+
+
+def _keep(tag: str, function: Any) -> None:
+    """Remember a tag on the test that it belongs to."""
+    pytest.mark.seatrial_tag(tag)(function)
+
+
+def _of(item: pytest.Item) -> Trial | None:
+    """Return the trial, if this item is one of its scenarios."""
+    trial = item.config.stash.get(_TRIAL, None)
+    return trial if trial is not None and trial.session is not None and item.nodeid in trial.planned else None
+
+
+def _nothing_selected() -> BadInput:
+    return BadInput([Problem("--requirement", "no suite among what was collected", "a suite, for example suites/")])
+
+
+def _refuse(config: pytest.Config, error: SeatrialError) -> None:
+    """End pytest with the message alone: no traceback, nothing touched."""
+    path = config.getoption("refusal_file")
+    if path is not None:
+        from seatrial.entry.refusal import write  # noqa: PLC0415
+
+        write(path, error)
+    raise pytest.UsageError(*str(error).splitlines()) from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines: Sequence[str] = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}" if not isinstance(error, pytest.fail.Exception) else lines[0]
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Take a polite end as Ctrl-C: what was hurt is taken back on the way out."""
+    raise KeyboardInterrupt
+
+
+def _watch(descriptor: int) -> None:
+    """Wait until the other end of the pipe is gone: whoever started this trial has died."""
+    while os.read(descriptor, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

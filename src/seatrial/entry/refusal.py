@@ -1,0 +1,40 @@
+"""Why a trial was refused, passed from the process that runs it to the command that started it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from seatrial.entry.exit_status import Exit, of_error
+from seatrial.model.errors import SeatrialError
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The message for a person, and the exit status that goes with it."""
+
+    status: Exit
+    message: str
+
+
+class Refused(SeatrialError):
+    """Raised when another process of ours has refused to begin; carries what it said."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        super().__init__(refusal.message)
+
+
+def write(path: Path, error: SeatrialError) -> None:
+    """Leave a refusal where the command looks for it."""
+    path.write_text(json.dumps({"status": int(of_error(error)), "message": str(error)}), encoding="utf-8")
+
+
+def read(path: Path) -> Refusal | None:
+    """Return the refusal that was left, if there is one."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return Refusal(Exit(data["status"]), str(data["message"]))

@@ -1,0 +1,135 @@
+"""How a command talks: live on a terminal, plain lines otherwise, or only the result."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+from seatrial.model.journal import Event, EventKind
+from seatrial.model.verdict import Outcome, Verdict
+
+_STYLES = {
+    Outcome.CONFORMS: "green",
+    Outcome.VIOLATES: "bold red",
+    Outcome.INCONCLUSIVE: "yellow",
+    Outcome.NOT_APPLICABLE: "dim",
+}
+_COUNTED = {
+    Outcome.CONFORMS: "conform",
+    Outcome.VIOLATES: "violate",
+    Outcome.INCONCLUSIVE: "inconclusive",
+    Outcome.NOT_APPLICABLE: "not applicable",
+}
+_WORDS = {
+    EventKind.PREPARED: "prepared",
+    EventKind.INJECTING: "breaking",
+    EventKind.INJECTED: "broken",
+    EventKind.UNDOING: "taking back",
+    EventKind.UNDONE: "taken back",
+    EventKind.UNDO_FAILED: "NOT taken back",
+}
+
+
+class Progress:
+    """Shows a run while it goes on, from the events of its journal."""
+
+    def __init__(self, console: Console, *, quiet: bool, scenarios: Callable[[], int]) -> None:
+        self._console = console
+        self._quiet = quiet
+        self._ask_scenarios = scenarios
+        self._scenarios = 0
+        self._begun = 0
+        self._started = self._since = time.monotonic()
+        self._doing = "starting"
+        self._faults: dict[str, str] = {}
+        self._status: Status | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal and not self._quiet:
+            self._status = self._console.status(self._line())
+            self._status.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def hear(self, event: Event | None) -> None:
+        """Show what an event means to a person; without an event, let the clock go on."""
+        if event is not None and not self._quiet:
+            self._show(event)
+        if self._status is not None:
+            self._status.update(self._line())
+
+    def tell(self, text: str) -> None:
+        """Show a line, whatever was asked for."""
+        self._console.print(escape(text))
+
+    def _show(self, event: Event) -> None:
+        data = event.data
+        if event.kind is EventKind.PHASE and data.get("name") == "scenario":
+            self._begun += 1
+            self._scenarios = self._scenarios or self._ask_scenarios()
+            self._say(f"scenario {self._begun} of {self._scenarios}: {data.get('scenario')}")
+        elif event.kind is EventKind.PHASE:
+            self._do(str(data.get("name")))
+        elif event.kind is EventKind.PREPARED:
+            subjects = data.get("subjects")
+            named = ", ".join(map(str, subjects)) if isinstance(subjects, list) else ""
+            self._faults[str(data.get("id"))] = f"{data.get('fault')} {named}"
+        elif event.kind in _WORDS:
+            self._do(f"{_WORDS[event.kind]}: {self._faults.get(str(data.get('injection')), '')}")
+        elif event.kind is EventKind.VERDICT and isinstance(data.get("verdict"), dict):
+            self._verdict(data["verdict"])
+
+    def _verdict(self, verdict: object) -> None:
+        if isinstance(verdict, Mapping):
+            outcome = Outcome(str(verdict.get("outcome")))
+            text = f"{outcome.value:<14} {verdict.get('requirement')}"
+            because = "" if outcome is Outcome.CONFORMS else f": {verdict.get('because')}"
+            self._console.print(f"{self._elapsed()}   [{_STYLES[outcome]}]{escape(text + because)}[/]", soft_wrap=True)
+
+    def _say(self, text: str) -> None:
+        self._doing, self._since = text, time.monotonic()
+        self._console.print(f"{self._elapsed()} {escape(text)}", soft_wrap=True)
+
+    def _do(self, text: str) -> None:
+        self._doing, self._since = text, time.monotonic()
+        if self._status is None:
+            self._console.print(f"{self._elapsed()}   {escape(text)}", soft_wrap=True)
+
+    def _elapsed(self) -> str:
+        took = int(time.monotonic() - self._started)
+        return f"{took // 60:2d}:{took % 60:02d}"
+
+    def _line(self) -> str:
+        step = int(time.monotonic() - self._since)
+        left = f"; {self._scenarios - self._begun} scenarios to come" if self._scenarios else ""
+        return f"{self._elapsed()} {escape(self._doing)} ({step} s{left})"
+
+
+def console(*, error: bool = False) -> Console:
+    """Return where a command writes: colours and live lines only on a terminal."""
+    return Console(file=sys.stderr if error else sys.stdout, highlight=False)
+
+
+def counts(verdicts: Iterable[Verdict]) -> str:
+    """Return how many requirements ended how, in one line."""
+    numbers = Counter(verdict.outcome for verdict in verdicts)
+    order = (Outcome.CONFORMS, Outcome.VIOLATES, Outcome.INCONCLUSIVE, Outcome.NOT_APPLICABLE)
+    return ", ".join(f"{numbers[outcome]} {_COUNTED[outcome]}" for outcome in order)
+
+
+def verdict_lines(target: Console, verdicts: Iterable[Verdict]) -> None:
+    """Print one line for each requirement."""
+    for verdict in verdicts:
+        text = f"{verdict.outcome.value:<14} {verdict.requirement}: {verdict.because}"
+        target.print(f"[{_STYLES[verdict.outcome]}]{escape(text)}[/]", soft_wrap=True)

@@ -1,0 +1,10 @@
+"""Stored run -> page, JUnit, document to sign, hashes, and the closing lines of the command line.
+
+What belongs here: telling what a run folder holds. What does not: judging (``checks``), looking (``probes``), and any
+contact with a deployment. Everything here works on a run of last month, offline.
+"""
+
+from seatrial.reporting.manifest import verify
+from seatrial.reporting.writing import show, write_all
+
+__all__ = ["show", "verify", "write_all"]

@@ -1,0 +1,123 @@
+"""The one sentence that sums a run up, and the handful of figures beside it: the same on page, paper and terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seatrial.model.verdict import Outcome
+from seatrial.reporting.story import FaultBand, Row, Story
+from seatrial.reporting.wiring import Wiring
+from seatrial.reporting.words import listing, plural, seconds, short
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One figure with its unit and what it means."""
+
+    figure: str
+    what: str
+    note: str = ""
+    bad: bool = False
+
+
+def headline(story: Story) -> str:
+    """Return the run's verdict in one sentence; it never says more than was judged."""
+    target = story.run.plan.target
+    broken = [row.id for row in story.rows if row.outcome is Outcome.VIOLATES]
+    unclear = [row.id for row in story.rows if row.outcome is Outcome.INCONCLUSIVE]
+    kept = sum(row.outcome is Outcome.CONFORMS for row in story.rows)
+    total = plural(len(story.rows), "promise")
+    if not story.rows:
+        return f"Nothing was judged of {target}."
+    if broken:
+        rest = f"; {listing(unclear)} could not be judged" if unclear else ""
+        return f"{target} breaks {len(broken)} of {total}: {listing(broken, most=5)}{rest}."
+    if unclear:
+        if len(unclear) == len(story.rows):
+            return f"None of {total} of {target} could be judged."
+        which = f"{len(unclear)} of {total} could not be judged: {listing(unclear, most=5)}"
+        return f"No promise of {target} was seen broken, but {which}."
+    if not kept:
+        return f"None of {total} applies to {target}."
+    rest = "" if kept == len(story.rows) else f" that apply ({len(story.rows) - kept} do not)"
+    promises = plural(kept, "promise")
+    return f"{target} keeps {'all ' if kept > 1 else ''}{promises}{rest}{_under(story)}."
+
+
+def _under(story: Story) -> str:
+    injected = sum(f.injected is not None for f in story.faults)
+    with_load = "under load" if story.load else ""
+    with_faults = f"through {plural(injected, 'fault')}" if injected else ""
+    said = " and ".join(part for part in (with_load, with_faults) if part)
+    return f", {said}" if said else ""
+
+
+def facts(story: Story, wiring: Wiring) -> tuple[Fact, ...]:
+    """Return the figures that a person looks for first."""
+    found = [_faults(story), _outage(story), _writes(story), _connections(wiring)]
+    return tuple(fact for fact in found if fact is not None)
+
+
+def _faults(story: Story) -> Fact:
+    injected = [f for f in story.faults if f.injected]
+    if story.faults and not injected:
+        return Fact("0", "faults injected", f"{plural(len(story.faults), 'fault')} prepared only")
+    if not injected:
+        return Fact("0", "faults injected", "nothing was broken on purpose")
+    open_ones = [f for f in injected if not f.restored]
+    note = f"{len(open_ones)} not undone" if open_ones else "all undone and proven gone"
+    what = "fault injected" if len(injected) == 1 else "faults injected"
+    return Fact(f"{len(injected):,}", what, note, bad=bool(open_ones))
+
+
+def _outage(story: Story) -> Fact | None:
+    worst = story.worst_outage
+    if worst is not None:
+        cause = f", during {listing(worst.during, most=2)}" if worst.during else ""
+        return Fact(seconds(worst.took_s), "longest outage", f"path {worst.path}{cause}")
+    if story.watches:
+        return Fact("0 s", "longest outage", f"{plural(len(story.watches), 'measurement')}, every answer came")
+    return None
+
+
+def _writes(story: Story) -> Fact | None:
+    if not story.ledger:
+        return None
+    acknowledged = sum(row.acknowledged for row in story.ledger)
+    lost = sum(row.lost.count for row in story.ledger)
+    wrong = sum(row.duplicated.count + row.unexpected.count for row in story.ledger)
+    if lost:
+        return Fact(f"{lost:,}", "writes missing", f"of {acknowledged:,} acknowledged, place by place", bad=True)
+    if wrong:
+        return Fact(f"{wrong:,}", "writes wrong", "found twice, or found though refused", bad=True)
+    return Fact(f"{acknowledged:,}", "acknowledged writes", "all found afterwards, none twice")
+
+
+def _connections(wiring: Wiring) -> Fact | None:
+    if not wiring.censuses:
+        return None
+    forbidden = wiring.of("forbidden")
+    if forbidden:
+        who = listing(list(dict.fromkeys(link.source.component for link in forbidden)), most=2)
+        what = "forbidden connection" if len(forbidden) == 1 else "forbidden connections"
+        return Fact(f"{len(forbidden):,}", what, f"opened by {who}", bad=True)
+    unproven = len(wiring.of("unproven"))
+    note = f"none forbidden, {unproven} unproven" if unproven else "none forbidden"
+    return Fact(f"{len(wiring.links):,}", "kinds of connection seen", note)
+
+
+def outage_words(row: Row) -> str:
+    """Word how long the paths that were measured for a requirement did not answer, the worst of each."""
+    return ", ".join(f"{watch.path} {seconds(watch.longest_s)}" for watch in row.watches)
+
+
+def left_behind(band: FaultBand) -> str:
+    """Return what it means that an injection was not taken back."""
+    if band.is_equipment:
+        return "Something of the harness's own is still in the deployment."
+    return "The deployment may still be hurt."
+
+
+def culprits(row: Row, most: int = 3) -> str:
+    """Word who violates, by short names."""
+    return listing([short(subject) for subject in row.violating], most=most)

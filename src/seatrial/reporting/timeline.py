@@ -1,0 +1,311 @@
+"""The plot of a run on one UTC axis: scenarios, load, faults, and what each measured path did meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from markupsafe import Markup
+
+from seatrial.reporting.axis import TimeAxis, ceiling, figure
+from seatrial.reporting.story import FaultBand, LoadPoint, Outage, Phase, Story
+from seatrial.reporting.svg import group, picture, tag, text_width
+from seatrial.reporting.words import clock, listing, seconds, short
+
+_WIDTH = 1160.0
+_LEFT = 132.0
+_RIGHT = 14.0
+_ROW = 24.0
+_MOST_FAULT_ROWS = 14
+_MOST_POINTS = 500
+_MOST_BARS = 1500
+_NARROWEST = 3.0  # a bar thinner than this can't be seen; its label carries the truth
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One strip of the plot: how high it is, what it is called, and what it shows at which height."""
+
+    title: str
+    unit: str
+    height: float
+    draw: Callable[[TimeAxis, float], list[Markup]]
+
+
+_HATCH = tag(
+    "defs",
+    tag(
+        "pattern",
+        tag("path", d="M-1,1 l2,-2 M0,6 l6,-6 M5,7 l2,-2"),
+        id="hatch",
+        width=6,
+        height=6,
+        patternUnits="userSpaceOnUse",
+    ),
+)
+
+
+def timeline(story: Story, start: datetime | None = None, end: datetime | None = None) -> Markup:
+    """Draw the run, or the stretch of it between ``start`` and ``end``; empty when there is nothing to put on it."""
+    axis = TimeAxis(start or story.first, end or story.last, _LEFT, _WIDTH - _RIGHT)
+    lanes = _lanes(story, axis)
+    if not (story.load or story.faults or story.watches or story.outages):
+        return Markup("")
+    height = sum(lane.height for lane in lanes) + 34
+    drawn: list[Markup] = [
+        *([] if start else [_HATCH]),
+        _grid(axis, height - 30),
+        *_shades(story.faults, axis, height - 30),
+    ]
+    top = 4.0
+    for lane in lanes:
+        middle = top + lane.height / 2 + (-2 if lane.unit else 4)
+        drawn.append(tag("text", lane.title, x=_LEFT - 12, y=middle, class_="lane"))
+        if lane.unit:
+            drawn.append(tag("text", lane.unit, x=_LEFT - 12, y=middle + 14, class_="unit"))
+        drawn.append(tag("line", x1=0, x2=_WIDTH, y1=top + lane.height, y2=top + lane.height, class_="rule"))
+        drawn.append(group(lane.draw(axis, top)))
+        top += lane.height
+    drawn += _marks(axis, height - 30)
+    label = f"Load, faults and outages from {clock(axis.start)} to {clock(axis.end)} UTC"
+    return picture(drawn, width=_WIDTH, height=height, label=label, name="timeline")
+
+
+def closer_looks(story: Story, most: int = 12) -> list[tuple[str, Markup]]:
+    """Draw each fault's own moments where the whole run is too long to show them; each with its caption."""
+    looks = []
+    if story.last - story.first < timedelta(seconds=45):
+        return []
+    for band in story.faults:
+        struck = [
+            o
+            for o in story.outages
+            if band.injected and band.injected <= o.end and o.start <= (band.ended or story.last)
+        ]
+        if band.injected is None or not struck:
+            continue
+        start = min(band.injected, *(o.start for o in struck))
+        end = max(o.end for o in struck)
+        margin = max((end - start) * 0.25, timedelta(seconds=0.5))
+        looks.append((_fault_name(band), timeline(story, start - margin, end + margin)))
+    return looks[:most]
+
+
+def _lanes(story: Story, axis: TimeAxis) -> list[Lane]:
+    lanes = []
+    if any(phase.scenario for phase in story.phases):
+        lanes.append(Lane("scenario", "", 26, lambda a, top: _scenarios(story.phases, a, top)))
+    points = _thinned([p for p in story.load if axis.start <= p.at <= axis.end])
+    if points:
+        lanes.append(Lane("load", "requests / s", 92, lambda a, top: _rates(points, a, top, 92)))
+        if any(p.p95_ms is not None for p in points):
+            lanes.append(Lane("p95", "ms", 62, lambda a, top: _latency(points, a, top, 62)))
+    rows = _packed([f for f in story.faults if axis.covers(f.prepared, f.ended or story.last)], story.last, axis)
+    if rows:
+        height = len(rows) * _ROW + 10
+        lanes.append(Lane("faults", "", height, lambda a, top: _faults(rows, story.last, a, top)))
+    paths = sorted({w.path for w in story.watches} | {o.path for o in story.outages})
+    return [*lanes, *(Lane(path, "path", 38, _path_drawer(story, path)) for path in paths)]
+
+
+def _path_drawer(story: Story, path: str) -> Callable[[TimeAxis, float], list[Markup]]:
+    return lambda axis, top: _path(story, path, axis, top)
+
+
+def _grid(axis: TimeAxis, bottom: float) -> Markup:
+    lines = [tag("line", x1=axis.x(at), x2=axis.x(at), y1=4, y2=bottom) for at, _ in axis.marks()]
+    return group(lines, class_="grid")
+
+
+def _marks(axis: TimeAxis, bottom: float) -> list[Markup]:
+    drawn = [tag("text", "UTC", x=_LEFT - 12, y=bottom + 20, class_="unit")]
+    for at, label in axis.marks():
+        half = text_width(label, 12) / 2
+        x = min(max(axis.x(at), _LEFT + half - 10), _WIDTH - half)
+        drawn.append(tag("text", label, x=x, y=bottom + 20, class_="mark"))
+    return drawn
+
+
+def _shades(faults: Sequence[FaultBand], axis: TimeAxis, bottom: float) -> list[Markup]:
+    """Shade the moments of every fault across all lanes, so that cause and effect stand above each other."""
+    shades = []
+    for band in faults[:200]:
+        if band.injected is None or not axis.covers(band.injected, band.ended or axis.end):
+            continue
+        left, right = axis.x(band.injected), axis.x(band.ended or axis.end)
+        shades.append(tag("rect", x=left, y=4, width=max(right - left, 1), height=bottom - 4, class_="shade"))
+    return shades
+
+
+def _scenarios(phases: Sequence[Phase], axis: TimeAxis, top: float) -> list[Markup]:
+    drawn = []
+    stretches = [list(run) for scenario, run in groupby(phases, key=lambda phase: phase.scenario) if scenario]
+    for index, stretch in enumerate(stretches[:400]):
+        start, end = stretch[0].start, stretch[-1].end
+        if not axis.covers(start, end):
+            continue
+        left, right = axis.x(start), axis.x(end)
+        name = stretch[0].scenario
+        room = int((right - left - 10) / 6.4)
+        words = name if len(name) <= room else name[: room - 1].rstrip() + "…" if room > 5 else ""
+        title = tag("title", f"{name}: {clock(start)} to {clock(end)} UTC")
+        box = tag("rect", x=left, y=top + 3, width=max(right - left - 1, 1), height=19, rx=3)
+        label = tag("text", words, x=left + 6, y=top + 17)
+        drawn.append(group([title, box, label], class_=f"scene scene-{index % 2}"))
+    return drawn
+
+
+def _thinned(points: Sequence[LoadPoint]) -> list[LoadPoint]:
+    """Join neighbouring intervals when there are more than a line can show: mean rates, worst latency."""
+    size = -(-len(points) // _MOST_POINTS)
+    if size <= 1:
+        return list(points)
+    joined = []
+    for index in range(0, len(points), size):
+        some = points[index : index + size]
+        slow = [p.p95_ms for p in some if p.p95_ms is not None]
+        joined.append(
+            LoadPoint(
+                at=some[-1].at,
+                rate=sum(p.rate for p in some) / len(some),
+                failures=sum(p.failures for p in some) / len(some),
+                p95_ms=max(slow, default=None),
+                users=max(p.users for p in some),
+            )
+        )
+    return joined
+
+
+def _rates(points: Sequence[LoadPoint], axis: TimeAxis, top: float, height: float) -> list[Markup]:
+    most = ceiling(max(max(p.rate, p.failures) for p in points))
+    floor, scale = top + height - 6, (height - 18) / most
+    line = " ".join(f"{axis.x(p.at):.1f},{floor - p.rate * scale:.1f}" for p in points)
+    ends = f"{axis.x(points[0].at):.1f},{floor:.1f} {line} {axis.x(points[-1].at):.1f},{floor:.1f}"
+    drawn = [tag("polygon", points=ends, class_="area"), tag("polyline", points=line, class_="rate")]
+    width = max(min((axis.right - axis.left) / max(len(points), 1) * 0.7, 8), 1.5)
+    for p in points:
+        if p.failures > 0:
+            tall = max(p.failures * scale, 2)
+            title = tag("title", f"{clock(p.at)} UTC: {figure(round(p.failures, 2))} failures/s of {p.rate:.1f}/s")
+            bar = tag("rect", x=axis.x(p.at) - width / 2, y=floor - tall, width=width, height=tall)
+            drawn.append(group([title, bar], class_="failures"))
+    return [*drawn, *_heights(most, floor, scale)]
+
+
+def _latency(points: Sequence[LoadPoint], axis: TimeAxis, top: float, height: float) -> list[Markup]:
+    known = [(p.at, p.p95_ms) for p in points if p.p95_ms is not None]
+    most = ceiling(max(value for _, value in known))
+    floor, scale = top + height - 6, (height - 18) / most
+    line = " ".join(f"{axis.x(at):.1f},{floor - value * scale:.1f}" for at, value in known)
+    return [tag("polyline", points=line, class_="p95"), *_heights(most, floor, scale)]
+
+
+def _heights(most: float, floor: float, scale: float) -> list[Markup]:
+    drawn = []
+    for value in (most, most / 2):
+        y = floor - value * scale
+        drawn.append(tag("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y, y2=y, class_="level"))
+        drawn.append(tag("text", figure(value), x=_LEFT + 4, y=y + 11, class_="height"))
+    return drawn
+
+
+def _fault_name(band: FaultBand) -> str:
+    return f"{band.injection.fault} {listing([short(s) for s in band.injection.subjects], most=2)}"
+
+
+def _packed(faults: Sequence[FaultBand], last: datetime, axis: TimeAxis) -> list[list[FaultBand]]:
+    """Lay faults in rows so that neither bands nor their names overlap; the last row takes what has no room."""
+    rows: list[list[FaultBand]] = []
+    filled: list[float] = []
+    for band in sorted(faults, key=lambda f: f.prepared):
+        left = axis.x(band.prepared)
+        right = max(axis.x(band.ended or last), left) + text_width(_fault_name(band), 12) + 90
+        row = next((i for i, until in enumerate(filled) if until <= left), len(rows))
+        if row == len(rows) and len(rows) < _MOST_FAULT_ROWS:
+            rows.append([])
+            filled.append(0.0)
+        row = min(row, len(rows) - 1)
+        rows[row].append(band)
+        filled[row] = max(filled[row], right)
+    return rows
+
+
+def _faults(rows: Sequence[Sequence[FaultBand]], last: datetime, axis: TimeAxis, top: float) -> list[Markup]:
+    drawn = []
+    for index, row in enumerate(rows):
+        y = top + 6 + index * _ROW
+        taken: list[tuple[float, float]] = []
+        drawn += [_fault(band, last, axis, y=y, taken=taken) for band in row]
+    return drawn
+
+
+def _fault(band: FaultBand, last: datetime, axis: TimeAxis, *, y: float, taken: list[tuple[float, float]]) -> Markup:
+    end = band.ended or last
+    prepared, touched = axis.x(band.prepared), axis.x(band.touched)
+    right = max(axis.x(end), touched + _NARROWEST)
+    parts = [
+        tag("title", f"{_fault_name(band)}: injected {clock(band.touched, digits=3)}, {band.fate} {clock(end)} UTC"),
+        tag("line", x1=prepared, x2=touched, y1=y + 8, y2=y + 8, class_="prepared"),
+    ]
+    if band.injected:
+        kind = "band" if band.restored else "band band-open"
+        parts.append(tag("rect", x=touched, y=y, width=right - touched, height=16, rx=2, class_=kind))
+    said = seconds((end - band.touched).total_seconds()) if band.restored else f"{band.fate}!"
+    width = text_width(f"{_fault_name(band)}  {said}", 12)
+    place, x, room = _label_place(prepared, touched, right, width)
+    if all(room[1] < start or until < room[0] for start, until in taken):
+        words = [tag("tspan", _fault_name(band), class_="name"), tag("tspan", f"  {said}")]
+        parts.append(tag("text", *words, x=x, y=y + 12, class_=place))
+        taken.append(room)
+    taken.append((prepared, right))
+    return group(parts, class_="fault" if band.restored else "fault open")
+
+
+def _label_place(prepared: float, touched: float, right: float, width: float) -> tuple[str, float, tuple[float, float]]:
+    """Return where a fault's name goes (inside its band, after it, or before it), and the stretch that it takes."""
+    if right - touched > width + 12:
+        return "inside", touched + 6, (touched, right)
+    if right + 6 + width <= _WIDTH:
+        return "after", right + 6, (right + 1, right + 6 + width)
+    x = max(prepared - 6, width)
+    return "before", x, (x - width, x - 1)
+
+
+def _path(story: Story, path: str, axis: TimeAxis, top: float) -> list[Markup]:
+    drawn = []
+    y = top + 16
+    for watch in [w for w in story.watches if w.path == path][:_MOST_BARS]:
+        if axis.covers(watch.start, watch.end):
+            left, right = axis.x(watch.start), axis.x(watch.end)
+            title = f"{path}: measured from {clock(watch.start)} to {clock(watch.end)} UTC, asked {watch.asked:,} times"
+            bar = tag("rect", x=left, y=y + 3, width=max(right - left, 1), height=10, class_="answering")
+            drawn.append(group([tag("title", title), bar]))
+    for blind in [b for b in story.blind if b.path == path and axis.covers(b.start, b.end)][:_MOST_BARS]:
+        left, right = axis.x(blind.start), axis.x(blind.end)
+        title = tag("title", f"{path}: nothing is known from {clock(blind.start, digits=3)} UTC")
+        drawn.append(
+            group([title, tag("rect", x=left, y=y + 3, width=max(right - left, 1), height=10)], class_="blind")
+        )
+    seen = [o for o in story.outages if o.path == path and axis.covers(o.start, o.end)]
+    narrowest = _NARROWEST if len(seen) < 100 else 1.0
+    taken: list[tuple[float, float]] = []
+    longest_first = sorted(seen, key=lambda o: -o.took_s)[:_MOST_BARS]
+    return [*drawn, *(_outage(outage, axis, y=y, narrowest=narrowest, taken=taken) for outage in longest_first)]
+
+
+def _outage(outage: Outage, axis: TimeAxis, *, y: float, narrowest: float, taken: list[tuple[float, float]]) -> Markup:
+    """Draw one outage; its seconds stand above it unless a longer one's stand there already."""
+    left, right = axis.x(outage.start), axis.x(outage.end)
+    if right - left < narrowest:
+        left, right = (left + right - narrowest) / 2, (left + right + narrowest) / 2
+    words = seconds(outage.took_s)
+    title = f"{outage.path} did not answer for {words} from {clock(outage.start, digits=3)} UTC. {outage.detail}"
+    parts = [tag("title", title), tag("rect", x=left, y=y, width=right - left, height=16, rx=1)]
+    half = text_width(words, 12) / 2 + 3
+    middle = min(max((left + right) / 2, _LEFT + half), _WIDTH - half)
+    if all(middle + half < start or end < middle - half for start, end in taken):
+        taken.append((middle - half, middle + half))
+        parts.append(tag("text", words, x=middle, y=y - 4))
+    return group(parts, class_="outage")

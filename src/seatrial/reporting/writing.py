@@ -1,0 +1,45 @@
+"""Writes what a stored run has to say: for people, for CI, for a signature; and the hashes of all of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from seatrial.catalogue.loader import catalogue
+from seatrial.checks.edges import classify
+from seatrial.journal.folder import RunFolder, save_text
+from seatrial.reporting.junit import junit
+from seatrial.reporting.page import page
+from seatrial.reporting.sign_off import sign_off
+from seatrial.reporting.story import Story
+from seatrial.reporting.telling import tell
+from seatrial.reporting.terminal import summary
+from seatrial.reporting.wiring import Wiring, wire
+
+
+def write_all(folder: Path) -> None:
+    """Write report.html, junit.xml, sign-off.md and MANIFEST into a run's folder, from its stored files alone.
+
+    Writing again gives the same files; nothing that was observed is changed. Raises BadInput for a folder that holds no
+    run, or one that was damaged before the last line of its journal.
+    """
+    stored = RunFolder.open(folder)
+    story, wiring = read(folder)
+    save_text(stored.html, page(story, wiring))
+    save_text(stored.junit, junit(story))
+    sources = (stored.run_json, stored.journal, *stored.inventories())
+    save_text(stored.sign_off, sign_off(story, wiring, sources))
+    stored.write_manifest()
+
+
+def read(folder: Path) -> tuple[Story, Wiring]:
+    """Return what a stored run has to say, and its connection map; raises BadInput as ``write_all`` does."""
+    story = tell(RunFolder.open(folder), {requirement.id: requirement for requirement in catalogue()})
+    return story, wire(story.censuses, story.inventory, classify, accused=story.accused())
+
+
+def show(folder: Path, console: Console) -> None:
+    """Print a stored run's summary; raises BadInput as ``write_all`` does."""
+    story, wiring = read(folder)
+    console.print(summary(story, wiring, folder))
