@@ -17,6 +17,7 @@ from seatrial_lab import paths
 from seatrial_lab.errors import BootFailed
 from seatrial_lab.host import cgroups, network, process
 from seatrial_lab.platform import control_plane, nodes
+from seatrial_lab.platform.api import Api
 from seatrial_lab.platform.apply import Kubectl, render
 from seatrial_lab.platform.programs import Programs
 from seatrial_lab.topology import IMAGE, Size, Topology
@@ -29,10 +30,10 @@ POLL_S = 0.3
 PATIENCE_S = {"control plane": 60.0, "nodes": 60.0, "platform pods": 90.0, "cloud": 300.0}
 """How long each step may take on a slow machine before the boot is given up."""
 PLATFORM = (
-    ("deployment", "kube-system", "coredns"),
-    ("deployment", "lab-storage", "provisioner"),
-    ("deployment", "metallb-system", "controller"),
-    ("daemonset", "metallb-system", "speaker"),
+    ("deployments", "kube-system", "coredns"),
+    ("deployments", "lab-storage", "provisioner"),
+    ("deployments", "metallb-system", "controller"),
+    ("daemonsets", "metallb-system", "speaker"),
 )
 PASSWORDS = ("AdminPassword", "DbRootPassword", "MemcachedPassword", "KeystoneDatabasePassword")
 
@@ -51,6 +52,11 @@ class Boot:
     def kubectl(self) -> Kubectl:
         """Return kubectl as administrator."""
         return Kubectl(self.programs.binaries / "kubectl", self.state / "admin.kubeconfig")
+
+    @property
+    def api(self) -> Api:
+        """Return read access to the API server, once there are certificates."""
+        return Api(self.state, self.plan)
 
     def run(self, *, kubernetes_only: bool = False) -> None:
         """Bring everything up, in order; raise BootFailed naming what did not come.
@@ -95,7 +101,7 @@ class Boot:
         control_plane.start_api_server(self.state, self.plan, self.programs.binaries)
         for node in self.plan.nodes:
             nodes.start_container_runtime(self.state, node)
-        self._wait("API server ready", "control plane", partial(control_plane.is_ready, self.state, self.plan))
+        self._wait("API server ready", "control plane", self.api.is_ready)
         control_plane.start_controllers(self.state, self.plan, self.programs.binaries)
 
     def _start_nodes(self) -> None:
@@ -114,7 +120,7 @@ class Boot:
         self.say("platform declared")
 
     def _nodes_ready(self) -> bool:
-        items = self.kubectl.get("nodes")["items"]
+        items = self.api.items("/api/v1/nodes")
         ready = [
             c
             for item in items
@@ -149,8 +155,8 @@ class Boot:
         return True
 
     def _is_whole(self, kind: str, namespace: str, name: str) -> bool:
-        status = self.kubectl.get(kind, name, "-n", namespace)["status"]
-        if kind == "daemonset":
+        status = self.api.get(f"/apis/apps/v1/namespaces/{namespace}/{kind}/{name}").get("status", {})
+        if kind == "daemonsets":
             return bool(status.get("numberReady", 0) == len(self.plan.nodes))
         return bool(status.get("readyReplicas", 0) == status.get("replicas", -1))
 
@@ -178,7 +184,7 @@ class _CloudReady:
         self._told: set[str] = {"Ready"}
 
     def __call__(self) -> bool:
-        planes = self._boot.kubectl.get("openstackcontrolplane", "-n", "openstack")["items"]
+        planes = self._boot.api.items("/apis/core.openstack.org/v1beta1/openstackcontrolplanes")
         conditions = [c for plane in planes for c in plane.get("status", {}).get("conditions", [])]
         true = {c["type"] for c in conditions if c["status"] == "True"}
         for name in sorted(true - self._told):

@@ -5,9 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import ssl
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from seatrial_lab.host import process
@@ -119,19 +116,6 @@ def start_api_server(state: Path, plan: Topology, programs: Path) -> None:
     }
     argv = [programs / "kube-apiserver", *(f"--{name}={value}" for name, value in options.items())]
     process.keep(state, "apiserver", argv, namespace=plan.control.namespace)
-
-
-def is_ready(state: Path, plan: Topology) -> bool:
-    """Tell whether the API server says that it is ready."""
-    pki = state / "pki"
-    context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
-    context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
-    try:
-        url = f"{server_url(plan)}/readyz"
-        with urllib.request.urlopen(url, context=context, timeout=2) as answer:  # noqa: S310 (a constant https URL)
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def start_controllers(state: Path, plan: Topology, programs: Path) -> None:

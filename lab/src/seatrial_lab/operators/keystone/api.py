@@ -309,9 +309,10 @@ async def _register(this: Round, wanted: Wanted, urls: Mapping[str, str]) -> Non
         (KEYSTONE_SERVICE, {**service, "enabled": True}),
         (KEYSTONE_ENDPOINT, {"serviceName": "keystone", "endpoints": dict(urls)}),
     ):
-        await this.apply(
-            {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": "keystone"}, "spec": spec}
-        )
+        manifest = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": "keystone"}, "spec": spec}
+        # Not by `this.apply`: that hides the event of the write from this process, where another controller waits
+        # for it.
+        await this.kube.apply(this.owned(manifest))
 
 
 def _count(this: Round, deployment: Json) -> None:
