@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+from itertools import islice
 
 KUBERNETES_VERSION = "1.33.13"
 IMAGE = "lab.local/base:1"
@@ -69,7 +70,7 @@ class Topology:
     @property
     def nodes(self) -> tuple[Node, ...]:
         """Return the nodes, in order."""
-        ranges = list(self.pods.subnets(new_prefix=24))[: self.node_count]
+        ranges = list(islice(self.pods.subnets(new_prefix=24), self.node_count))
         return tuple(
             Node(f"node-{n}", f"seatrial-node-{n}", self.ctlplane[10 + n], ranges[n]) for n in range(self.node_count)
         )

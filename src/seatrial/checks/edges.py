@@ -83,7 +83,7 @@ def _bystanders(source: str, goal: str) -> EdgeRuling | None:
     if HARNESS in (source, goal):
         return _allowed("the harness itself")
     if source == NODE:
-        return _allowed("the platform's own probes")
+        return _allowed("the platform's probes, or outside clients that it shows under a node's address")
     if source == PLATFORM or goal in (PLATFORM, NODE):
         return _allowed("the platform's own services")
     if goal == OUTSIDE:
@@ -114,7 +114,15 @@ def _infrastructure(source: str, goal: str, protocol: str) -> EdgeRuling:
         return _allowed("shared infrastructure, in its own protocol")
     if protocol in _AMONG_MEMBERS:
         return _forbidden(f"{source} speaks {protocol}, which is for members of {goal} alone")
-    return _unproven(f"{goal}'s listener did not prove its protocol")
+    if protocol in ("unknown", "tls"):
+        return _unproven(f"{goal}'s listener did not prove its protocol")
+    return _forbidden(
+        f"{source} speaks {protocol} to {goal}, whose clients speak {' or '.join(sorted(_clients(goal)))}"
+    )
+
+
+def _clients(goal: str) -> frozenset[str]:
+    return INFRASTRUCTURE[goal] - {"unknown", "tls"}
 
 
 def _allowed(rule: str) -> EdgeRuling:

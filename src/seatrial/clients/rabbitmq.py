@@ -66,8 +66,13 @@ def vhosts(kube: Kube, pod: str, *, namespace: str) -> list[str]:
 
 def queues(kube: Kube, pod: str, *, namespace: str, vhost: str) -> list[dict[str, Any]]:
     """Return all queues of a virtual host, with members and online members where their type has such."""
-    columns = [*QUEUE_COLUMNS, _MIRRORS] if _major(kube, pod, namespace=namespace) < 4 else QUEUE_COLUMNS
-    answer = ctl(kube, pod, ["list_queues", "-p", vhost, *columns], namespace=namespace)
+    command = ["list_queues", "-p", vhost, *QUEUE_COLUMNS]
+    try:
+        answer = ctl(kube, pod, [*command, _MIRRORS], namespace=namespace)
+    except Unreachable as refusal:
+        if _MIRRORS not in str(refusal):
+            raise
+        answer = ctl(kube, pod, command, namespace=namespace)
     if not isinstance(answer, list):
         raise Malformed("rabbitmqctl list_queues gave no list")
     return [dict(row) for row in answer]
@@ -78,12 +83,3 @@ def default_user(kube: Kube, name: str, *, namespace: str) -> tuple[str, Secret]
     secret = f"{name}-default-user"
     user = kube.secret(secret, "username", namespace=namespace)
     return user.reveal(), kube.secret(secret, "password", namespace=namespace)
-
-
-def _major(kube: Kube, pod: str, *, namespace: str) -> int:
-    """Return the first number of the broker's version, which the tool knows without asking the broker."""
-    answer = kube.exec(pod, ["rabbitmqctl", "--quiet", "version"], namespace=namespace, container=CONTAINER)
-    head = answer.stdout.strip().split(".")[0]
-    if not head.isdigit():
-        raise Malformed(f"rabbitmqctl version says {answer.stdout[:40]!r}")
-    return int(head)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 from seatrial.clients import rabbitmq as ctl
@@ -14,30 +15,33 @@ from seatrial.model.errors import Unreachable
 from seatrial.model.inventory import Component, Inventory, Replica, Role
 from seatrial.model.observation import Json, Observation
 
+_AT_ONCE = 3
 _KINDS = ("RabbitMq", "RabbitmqCluster")
 
 
 def members(deployment: Deployment, inventory: Inventory) -> tuple[Observation, ...]:
     """Return one ``rabbitmq.members`` Observation per broker pod: the cluster as this member sees it."""
-    found: list[Observation] = []
-    for component in _brokers(inventory):
-        for replica in component.replicas:
 
-            def answer(component: Component = component, replica: Replica = replica) -> Json:
-                said = ctl.cluster_status(deployment.kube, replica.name, namespace=replica.namespace)
-                return {
-                    "cluster": _cluster(component),
-                    "node": _node(said, replica),
-                    "disk_nodes": sorted(said["disk_nodes"]),
-                    "ram_nodes": sorted(said.get("ram_nodes") or []),
-                    "running_nodes": sorted(said["running_nodes"]),
-                    "partitions": said.get("partitions") or {},
-                    "alarms": [str(alarm) for alarm in said.get("alarms") or []],
-                    "cluster_name": str(said.get("cluster_name", "")),
-                }
+    def one(component: Component, replica: Replica) -> Observation:
+        def answer() -> Json:
+            said = ctl.cluster_status(deployment.kube, replica.name, namespace=replica.namespace)
+            return {
+                "cluster": _cluster(component),
+                "node": _node(said, replica),
+                "disk_nodes": sorted(said["disk_nodes"]),
+                "ram_nodes": sorted(said.get("ram_nodes") or []),
+                "running_nodes": sorted(said["running_nodes"]),
+                "partitions": said.get("partitions") or {},
+                "alarms": [str(alarm) for alarm in said.get("alarms") or []],
+                "cluster_name": str(said.get("cluster_name", "")),
+            }
 
-            found.append(look("rabbitmq.members", replica.subject, answer))
-    return tuple(found)
+        return look("rabbitmq.members", replica.subject, answer)
+
+    everyone = [(component, replica) for component in _brokers(inventory) for replica in component.replicas]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        # Each question starts an Erlang of its own in its pod; they need not wait for each other.
+        return tuple(pool.map(lambda pair: one(*pair), everyone))
 
 
 def queues(deployment: Deployment, inventory: Inventory) -> tuple[Observation, ...]:

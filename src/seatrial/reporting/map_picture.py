@@ -188,12 +188,13 @@ Rect = tuple[float, float, float, float]
 
 
 def _labels(routes: Sequence[Route], plan: Plan) -> list[Markup]:
-    """Write on each line what it carries, where there is room; the worst first, for those always get a place."""
+    """Write on each line what it carries, where there is room; the worst first: every culprit gets a place."""
     taken: list[Rect] = [
         (plan.xs[node.column], node.y, plan.xs[node.column] + BOX_WIDTH, node.y + HEADER + sum(node.heights) + 8)
         for node in plan.placed
     ]
     drawn = []
+    named: set[End] = set()
     for route in reversed(routes):
         lines = _words(route.link)
         half = max(text_width(line, _LABEL) for line in lines) / 2 + 3
@@ -203,8 +204,9 @@ def _labels(routes: Sequence[Route], plan: Plan) -> list[Markup]:
             (x, y - lift, (x - half, y - lift - above + 3, x + half, y - lift + 4)) for x, y in _spots(route, half)
         ]
         free = next((spot for spot in spots if not any(_touch(spot[2], other) for other in taken)), None)
-        if free is None and route.link.ruling != "forbidden":
+        if free is None and (route.link.ruling != "forbidden" or route.link.source in named):
             continue
+        named.add(route.link.source)
         x, y, rect = free or spots[0]
         taken.append(rect)
         for index, line in enumerate(reversed(lines)):
@@ -236,6 +238,7 @@ def _spots(route: Route, half: float) -> list[Point]:
             x = u**3 * x1 + 3 * u**2 * share * handle + 3 * u * share**2 * handle + share**3 * x2
             y = (u**3 + 3 * u**2 * share) * y1 + (3 * u * share**2 + share**3) * y2
             spots.append((x, y + 2))
+    spots += [(x, y + aside) for aside in (-15, 15) for x, y in spots]
     return spots
 
 

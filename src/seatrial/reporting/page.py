@@ -113,6 +113,7 @@ def _environment() -> Environment:
         "names": names,
         "data": pretty,
         "budgets": budgets,
+        "limits": limits,
         "left_behind": left_behind,
         "recipe": lambda recipe: _json(dict(recipe)),
     }
@@ -137,6 +138,13 @@ def pretty(value: Mapping[str, object]) -> str:
 def budgets(values: Mapping[str, float]) -> str:
     """Word named deadlines."""
     return ", ".join(f"{name} {words.seconds(value)}" for name, value in values.items()) or "none"
+
+
+def limits(values: Mapping[str, int]) -> str:
+    """Word how many instances may be down at once."""
+    return (
+        ", ".join(f"{number} of {'any component' if name == '*' else name}" for name, number in values.items()) or "1"
+    )
 
 
 def _scalar(item: object) -> str:

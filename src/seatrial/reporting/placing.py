@@ -5,6 +5,7 @@ A small layered layout. Lines that pass a column get a slot of their own in it, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,6 +19,7 @@ _PORT = 8.0
 _GUTTER = 152.0
 _GAP = 26.0
 _SLOT = 12.0
+_LANE = 6.0
 _TALLEST = 1100.0
 _TOP = 34.0
 _SWEEPS = 8
@@ -34,11 +36,13 @@ class Placed:
     y: float = 0.0
     heights: list[float] = field(default_factory=list)
     """Of its parts."""
+    lanes: int = 1
+    """Of a slot: how many lines pass in it."""
 
     @property
     def height(self) -> float:
         """Return how much room it takes."""
-        return HEADER + sum(self.heights) + 8 if self.box else _SLOT
+        return HEADER + sum(self.heights) + 8 if self.box else _SLOT + _LANE * self.lanes
 
     def part_y(self, index: int) -> float:
         """Return where a part begins."""
@@ -131,6 +135,9 @@ def _slots(
     for link in links:
         key = link.source.box, link.sink.box
         left, right = sorted((home[key[0]].column, home[key[1]].column))
+        if key in slots:
+            for slot in slots[key]:
+                slot.lanes += 1
         if key in slots or right - left < 2:
             continue
         slots[key] = [Placed(index) for index in range(left + 1, right)]
@@ -187,6 +194,7 @@ def _routes(
 ) -> list[Route]:
     """Bend every line from its part to the other: out of the facing sides, through its slots."""
     docks = _docks(links, home)
+    passed: Counter[tuple[str, str]] = Counter()
     routes = []
     for link, (start, end) in zip(links, docks, strict=True):
         a, b = home[link.source.box], home[link.sink.box]
@@ -196,8 +204,10 @@ def _routes(
             continue
         forward = a.column < b.column
         passing: list[Point] = []
-        for slot in slots.get((link.source.box, link.sink.box), []):
-            y = slot.y + slot.height / 2
+        pair = link.source.box, link.sink.box
+        passed[pair] += 1
+        for slot in slots.get(pair, []):
+            y = slot.y + slot.height * passed[pair] / (slot.lanes + 1)
             passing += [(xs[slot.column], y), (xs[slot.column] + BOX_WIDTH, y)]
         first = (xs[a.column] + (BOX_WIDTH if forward else 0), start)
         final = (xs[b.column] + (0 if forward else BOX_WIDTH), end)

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any, Final, Self, cast
 
 import aiohttp
+
 from seatrial_lab.operators.common.resources import POD, Json, Resource, resource_of
 
 NOT_FOUND: Final = 404

@@ -105,6 +105,14 @@ async def _objects(this: Round) -> None:
     """Everything that follows from the resource alone."""
     config = {"galera.cnf": _config(this.name, str(this.spec.get("customServiceConfig") or "").strip())}
     scripts = {path.name: path.read_text() for path in sorted((TEMPLATES / "scripts").iterdir()) if path.is_file()}
+    account = await this.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": f"galera-{this.name}", "labels": labels_of(this.name)},
+        }
+    )
+    this.conditions.true(SERVICE_ACCOUNT_READY, "ServiceAccount created")
     manifests = render(
         TEMPLATES,
         "galera.yaml.j2",
@@ -115,6 +123,8 @@ async def _objects(this: Round) -> None:
         scripts=scripts,
         # Members read the scripts when they next start; a changed configuration must restart them.
         config_hash=hash_of(config),
+        # So must a new service account of the same name: the pods' tokens are the old one's, and open nothing any more.
+        account=account["metadata"]["uid"],
         replicas=int(this.spec["replicas"]),
         image=this.spec["containerImage"],
         uid=MYSQL_UID,
@@ -124,7 +134,6 @@ async def _objects(this: Round) -> None:
         storage_request=this.spec["storageRequest"],
     )
     established = {
-        "ServiceAccount": (SERVICE_ACCOUNT_READY, "ServiceAccount created"),
         "Role": (ROLE_READY, "Role created"),
         "RoleBinding": (BINDING, "RoleBinding created"),
         "ConfigMap": (CONFIG, "Service config create completed"),
