@@ -133,3 +133,12 @@ def test_a_server_that_listens_no_more_is_still_the_server(port: int, ephemeral:
         seen.add(SERVERS[0], [Sample((Row(End(SERVERS[0], port), End(CLIENTS[0], ephemeral), State.ESTABLISHED, 0),))])
     [edge] = join(seen, BOOK, {})
     assert (edge.caller.component, edge.server.replica, edge.port) == (CLIENTS[0], SERVERS[0], port)
+
+
+def test_a_call_to_a_service_that_was_replaced_is_one_call() -> None:
+    """The client shows an address that nobody has any more, the server shows the client: one edge, not two."""
+    seen = Seen(listeners={End(SERVERS[0], PORT): None})
+    seen.clients[End(CLIENTS[0], 40000), End("172.30.0.200", PORT)] = "python"
+    seen.servers[End(SERVERS[0], PORT), End(CLIENTS[0], 40000)] = None
+    [(edge, count)] = join(seen, BOOK, {}).items()
+    assert (edge.caller_process, edge.server.replica, count) == ("python", SERVERS[0], 1)

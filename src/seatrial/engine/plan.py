@@ -21,6 +21,7 @@ TAGS: Mapping[str, str] = {
 """The closed list of tags, beside ``requirement:ID``; each with its meaning."""
 SUITES: Mapping[str, str] = {
     "conformance": "what can be seen without breaking anything (observe, mutate)",
+    "acceptance": "all of both, in one run and one report",
     "resilience": "what holds while parts are broken on purpose (disrupt)",
 }
 

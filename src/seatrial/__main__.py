@@ -1,0 +1,7 @@
+"""`python -m seatrial` is the command line."""
+
+import sys
+
+from seatrial.entry.cli import main
+
+sys.exit(main())
