@@ -8,7 +8,8 @@ from pytest_bdd import given, then, when
 
 from seatrial.engine import collect
 from seatrial.engine.collect import Attended, Loss
-from seatrial.engine.session import Disruption, Session
+from seatrial.engine.disruption import Disruption
+from seatrial.engine.session import Session
 from seatrial.entry.settling import settle
 from seatrial.model.observation import Observation
 from steps.phrases import phrase
@@ -20,8 +21,10 @@ def queues_of_the_broker(trial: Session) -> tuple[Observation, ...]:
 
 
 @when(phrase("the member of the broker that leads the ledger's queue is {how:Loss}"), target_fixture="disruption")
-def leading_member_is_lost(trial: Session, how: Loss, attended: Attended) -> Disruption[Any]:
-    return collect.lose_leading_member(trial, how, attended)
+def leading_member_is_lost(
+    trial: Session, how: Loss, attended: Attended, queues: tuple[Observation, ...]
+) -> Disruption[Any]:
+    return collect.lose_leading_member(trial, how, attended, queues)
 
 
 @then("the broker is whole again within the repair budget")

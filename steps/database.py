@@ -8,7 +8,8 @@ from pytest_bdd import given, then, when
 
 from seatrial.engine import collect
 from seatrial.engine.collect import Attended, Loss
-from seatrial.engine.session import Disruption, Session
+from seatrial.engine.disruption import Disruption
+from seatrial.engine.session import Session
 from seatrial.entry.settling import settle
 from seatrial.model.observation import Observation
 from steps.phrases import phrase

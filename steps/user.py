@@ -20,6 +20,11 @@ def ledger_of_promises(trial: Session) -> Attended:
     return collect.keep_ledger(trial)
 
 
+@given("a ledger of every message that clients had confirmed", target_fixture="attended")
+def ledger_of_messages(trial: Session) -> Attended:
+    return collect.keep_message_ledger(trial)
+
+
 @given("every path that users and clients take is being measured", target_fixture="attended")
 def paths_being_measured(trial: Session) -> Attended:
     return collect.measure_paths(trial)

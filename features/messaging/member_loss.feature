@@ -4,7 +4,7 @@ Feature: The broker outlives its members
   Rule: A confirmed message survives the loss of any one member of the broker
 
     Scenario Outline: The member that leads a queue is <lost> while clients publish
-      Given a ledger of everything that users and clients were promised
+      Given a ledger of every message that clients had confirmed
       And what the broker says about its queues and where they are kept
       When the member of the broker that leads the ledger's queue is <lost>
       Then the broker is whole again within the repair budget

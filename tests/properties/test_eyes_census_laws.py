@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,3 +143,22 @@ def test_a_call_to_a_service_that_was_replaced_is_one_call() -> None:
     seen.servers[End(SERVERS[0], PORT), End(CLIENTS[0], 40000)] = None
     [(edge, count)] = join(seen, BOOK, {}).items()
     assert (edge.caller_process, edge.server.replica, count) == ("python", SERVERS[0], 1)
+
+
+def test_what_a_pod_did_before_it_was_gone_is_not_of_the_watch() -> None:
+    """TIME_WAIT of the first look may be older than the watch; a socket that comes later is of the watch."""
+    stranger = "10.0.3.3"
+    book = replace(BOOK, pod_ranges=(ipaddress.ip_network("10.0.0.0/16"),))
+    listening = Row(End("::", PORT), End("::", 0), State.LISTEN, 1)
+    before = Row(End(SERVERS[0], PORT), End(stranger, 40000), State.TIME_WAIT, 0)
+    known = Row(End(SERVERS[0], PORT), End(CLIENTS[0], 40000), State.TIME_WAIT, 0)
+    later = Row(End(SERVERS[0], PORT), End(stranger, 40001), State.TIME_WAIT, 0)
+    seen = Seen()
+    seen.add(SERVERS[0], [Sample((listening, before, known))], first=True)
+    seen.add(SERVERS[0], [Sample((listening, before, later))])
+    kept, gone = seen.of_the_watch(book)
+    assert gone == {stranger: 1}
+    assert sorted((e.caller.service, count) for e, count in join(kept, book, {}).items()) == [
+        ("caller", 1),
+        ("unknown", 1),
+    ]

@@ -16,7 +16,7 @@ places = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.dictionaries(st.in
 def test_every_entry_in_every_place_is_as_it_should_be_or_named(
     entries: dict[int, Entry], found: dict[str, dict[int, int]], whole: bool
 ) -> None:
-    """Lost = acknowledged and absent; unexpected = present and refused, or never written; duplicated = more than once."""
+    """Lost: acknowledged and absent. Unexpected: present and refused, or never written. Duplicated: more than once."""
     account = settle(entries, found, whole=whole)
     for where, there in found.items():
         lost = {finding.number for finding in account.lost if finding.where == where}

@@ -192,7 +192,8 @@ def catalog(*types: str) -> Observation:
 
 
 def answer(subject: str, status: int, *, with_token: bool) -> Observation:
-    value = {"url": "http://10.128.0.9:5000/v3/projects", "with_token": with_token, "status": status, "via": "pod"}
+    via = "pod" if subject.startswith("pod/") else "service"
+    value = {"url": "http://10.128.0.9:5000/v3/projects", "with_token": with_token, "status": status, "via": via}
     return seen("keystone.answer", subject, value)
 
 
@@ -228,7 +229,8 @@ def took_hold(*pods: str) -> Observation:
 
 
 def outage(path: str, longest_s: float = 0.0, **other: Any) -> Observation:
-    value = {"path": path, "asked": 1000, "ok": 990, "fail": 10, "longest_s": longest_s, "blind_s": 0.0, **other}
+    value = {"path": path, "asked": 1000, "ok": 990, "fail": 10, "longest_s": longest_s, "blind_s": 0.0}
+    value |= {"total_s": longest_s, **other}
     return seen("outage", f"path/{path}", value)
 
 
@@ -262,10 +264,21 @@ def queues(*listed: dict[str, Any]) -> Observation:
     return seen("rabbitmq.queues", "rabbitmq/openstack/rabbitmq", {"cluster": "rabbitmq", "queues": list(listed)})
 
 
-def conditions(name: str, ready: str, *, desired: int = 2, have: int = 2, after_s: float = 0.0) -> Observation:
-    part = {"subject": f"deployment/openstack/{name}", "made_by": "KeystoneAPI", "desired": desired, "ready": have}
-    value = {"kind": "KeystoneAPI", "ready": ready, "workload": {"parts": [{**part, "unready_s": 0.0}]}}
-    return seen("resource.conditions", f"keystoneapi/openstack/{name}", value, after_s=after_s)
+def conditions(
+    name: str, ready: str, *, desired: int = 2, have: int = 2, after_s: float = 0.0, kind: str = "KeystoneAPI"
+) -> Observation:
+    owner = f"{kind.lower()}/openstack/{name}"
+    part = {"subject": f"deployment/openstack/{name}", "made_by": kind, "owner": owner, "unready_s": 0.0}
+    value = {"kind": kind, "ready": ready, "workload": {"parts": [{**part, "desired": desired, "ready": have}]}}
+    return seen("resource.conditions", owner, value, after_s=after_s)
+
+
+def parent(child: Observation, ready: str) -> Observation:
+    """The control plane's own word about what the resource below it deploys."""
+    assert isinstance(child.value, dict)
+    value = {"kind": "OpenStackControlPlane", "ready": ready, "workload": child.value["workload"]}
+    made = seen("resource.conditions", "openstackcontrolplane/openstack/controlplane", value)
+    return replace(made, asked_at=child.asked_at)
 
 
 def drift(took_s: float = 3.0, *, restored: bool = True) -> Observation:

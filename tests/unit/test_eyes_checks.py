@@ -131,6 +131,13 @@ def test_api_3_names_the_instance_that_lets_anybody_in() -> None:
     assert open_door.id in verdict.seen
 
 
+def test_api_3_blames_the_instance_not_the_service_in_front_of_it() -> None:
+    doors = [eyes.answer(s, 200, with_token=False) for s in (pod("rogue"), "service/openstack/keystone-internal")]
+    assert judged("API-3", [*eyes.conforming("API-3"), *doors]).violating == (pod("rogue"),)
+    alone = judged("API-3", [*eyes.conforming("API-3"), doors[1]])
+    assert alone.violating == ("service/openstack/keystone-internal",)
+
+
 def test_api_3_is_inconclusive_about_an_instance_that_was_not_asked() -> None:
     kept = [o for o in eyes.conforming("API-3") if o.subject != pod(KEYSTONE[1])]
     assert judged("API-3", kept).outcome is Outcome.INCONCLUSIVE
@@ -221,8 +228,10 @@ def test_db_5_is_inconclusive_when_nothing_was_acknowledged_or_the_client_was_bl
     others = [o for o in eyes.conforming("DB-5") if o.subject not in ("ledger/sql_row", "path/sql")]
     silent = [eyes.ledger("sql_row", acknowledged=0), eyes.outage("sql")]
     assert judged("DB-5", [*others, *silent]).outcome is Outcome.INCONCLUSIVE
-    stuck = [eyes.ledger("sql_row"), eyes.outage("sql", blind_s=5.0)]
+    stuck = [eyes.ledger("sql_row"), eyes.outage("sql", 26.0, blind_s=5.0)]
     assert judged("DB-5", [*others, *stuck]).outcome is Outcome.INCONCLUSIVE
+    harmless = [eyes.ledger("sql_row"), eyes.outage("sql", 4.0, blind_s=5.0)]
+    assert judged("DB-5", [*others, *harmless]).outcome is Outcome.CONFORMS
 
 
 @pytest.mark.parametrize(
@@ -315,6 +324,21 @@ def test_ops_2_names_a_resource_that_goes_on_saying_ready_without_its_workload()
     assert verdict.violating == ("keystoneapi/openstack/keystone",)
 
 
+def test_ops_2_blames_the_resource_that_lies_not_the_one_that_repeats_it() -> None:
+    series = [eyes.conditions("keystone", "True", have=0, after_s=s) for s in (0, 65)]
+    repeated = [eyes.parent(child, "True") for child in series]
+    assert judged("OPS-2", [eyes.drift(), *series, *repeated]).violating == ("keystoneapi/openstack/keystone",)
+    honest = [eyes.conditions("keystone", "False", have=0, after_s=s) for s in (0, 65)]
+    alone = [eyes.parent(child, "True") for child in honest]
+    verdict = judged("OPS-2", [eyes.drift(), *honest, *alone])
+    assert verdict.violating == ("openstackcontrolplane/openstack/controlplane",)
+
+
+def test_ops_2_accepts_a_galera_that_is_ready_with_one_member() -> None:
+    series = [eyes.conditions("openstack", "True", desired=3, have=1, after_s=s, kind="Galera") for s in (0, 65)]
+    assert judged("OPS-2", [eyes.drift(), *series]).outcome is Outcome.CONFORMS
+
+
 def test_ops_2_does_not_call_a_moment_a_lie() -> None:
     moment = eyes.conditions("keystone", "True", have=1)
     assert judged("OPS-2", [eyes.drift(), moment]).outcome is Outcome.INCONCLUSIVE
@@ -327,6 +351,13 @@ def test_ops_2_does_not_call_a_moment_a_lie() -> None:
 def test_ops_3_names_a_path_that_stops_with_the_operators() -> None:
     others = [o for o in eyes.conforming("OPS-3") if o.subject != "path/http"]
     assert judged("OPS-3", [*others, eyes.outage("http", 6.0)]).violating == ("path/http",)
+
+
+def test_ops_3_counts_short_outages_together() -> None:
+    """One of three instances that waits for its operator fails every third request, each for a moment."""
+    others = [o for o in eyes.conforming("OPS-3") if o.subject != "path/http"]
+    third = eyes.outage("http", 0.06, total_s=9.0, fail=330)
+    assert judged("OPS-3", [*others, third]).violating == ("path/http",)
 
 
 def test_ops_3_names_a_server_that_calls_an_operator() -> None:

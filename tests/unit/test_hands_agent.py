@@ -1,4 +1,4 @@
-"""The agent against real sockets of this machine: what it sees of a server that stops, and that it never stays behind."""
+"""The agent against real sockets of this machine: what it sees of a server that stops, and that it always ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -132,7 +133,7 @@ def test_the_agent_ends_when_nobody_speaks_to_it() -> None:
     agent.stdin.close()
 
 
-def test_the_package_is_the_same_for_the_same_code_and_runs_from_a_zip_alone() -> None:
+def test_the_package_is_the_same_for_the_same_code_and_runs_from_a_zip_alone(tmp_path: Path) -> None:
     """A python without anything installed imports it from the blob."""
     blob = packed()
     packed.cache_clear()
@@ -140,9 +141,11 @@ def test_the_package_is_the_same_for_the_same_code_and_runs_from_a_zip_alone() -
     with zipfile.ZipFile(io.BytesIO(blob)) as archive:
         assert {"seatrial/agent/__main__.py", "pymysql/__init__.py", "amqp/__init__.py"} <= set(archive.namelist())
     code = "import sys; sys.path[:0] = [sys.argv[1]]; import seatrial.agent.__main__ as m; print(m.__file__)"
-    with open_blob(blob) as path:
-        ran = subprocess.run([sys.executable, "-I", "-S", "-c", code, path], capture_output=True, text=True, check=True)
-    assert path in ran.stdout
+    path = tmp_path / "agent.zip"
+    path.write_bytes(blob)
+    argv = [sys.executable, "-I", "-S", "-c", code, str(path)]
+    ran = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert str(path) in ran.stdout
 
 
 @pytest.mark.parametrize(
@@ -154,25 +157,8 @@ def test_a_refusal_is_certain_and_a_servers_error_is_not(status: int, outcome: s
     assert agent_ledger.http_outcome(status)[0] == outcome
 
 
-def _until(so: object, within_s: float = 20) -> None:
+def _until(so: Callable[[], bool], within_s: float = 20) -> None:
     ends = time.monotonic() + within_s
-    while not so():  # type: ignore[operator]
+    while not so():
         assert time.monotonic() < ends
         time.sleep(0.02)
-
-
-class open_blob:  # noqa: N801
-    """A blob as a file for a moment."""
-
-    def __init__(self, blob: bytes) -> None:
-        import tempfile
-
-        self._file = tempfile.NamedTemporaryFile(suffix=".zip")  # noqa: SIM115
-        self._file.write(blob)
-        self._file.flush()
-
-    def __enter__(self) -> str:
-        return self._file.name
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()

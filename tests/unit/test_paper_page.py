@@ -129,7 +129,7 @@ def test_whatever_a_deployment_says_is_only_ever_text(tmp_path: Path) -> None:
 
 def test_nothing_secret_reaches_any_file(tmp_path: Path) -> None:
     """An error that quotes a password or a token is shown without it, wherever it would come up."""
-    said = "Traceback: mysql+pymysql://root:hunter2hunter2@openstack.svc/ failed, password='hunter2hunter2'"
+    said = "Traceback: mysql+pymysql://keystone:hunter2hunter2@openstack.svc/ failed, password='hunter2hunter2'"
     run = Recorder(tmp_path / "run", requirements=("DB-5",))
     run.phase("x", said)
     seen = run.observe("outage", "path/sql", {"password": "hunter2hunter2"}, excerpt=said)
@@ -218,21 +218,21 @@ def test_a_crowded_map_still_shows_who_breaks_the_rules(tmp_path: Path, edges: i
     assert len(html) < 3_000_000
 
 
-def test_a_journal_of_a_hundred_thousand_events_makes_a_small_page(tmp_path: Path) -> None:
+def test_a_long_journal_makes_a_small_page(tmp_path: Path) -> None:
     """Figures are joined, evidence is cut to the page's share; the page says what it leaves out."""
     run = Recorder(tmp_path / "run", requirements=("API-3", "DB-5"))
-    put_load(run, 20_000)
+    put_load(run, 3_000)
     excerpt = "x" * 3_000
     asked = []
-    for number in range(20_000):
+    for number in range(3_000):
         run.wait(0.02)
         asked.append(run.observe("keystone.answer", "pod/openstack/keystone-0", {"n": number}, excerpt=excerpt[:99]))
-    for number in range(500):
+    for number in range(300):
         run.outage("http", number * 2, number * 2 + 2, (number * 2 + 0.5, number * 2 + 0.6))
-    for number in range(60_000):
+    for number in range(6_000):
         stretch = {"path": "sql", "from": run.at(number / 100), "to": run.at((number + 1) / 100), "outcome": "ok"}
         run.event(EventKind.PATH, stretch)
-    big = run.observe("census", "deployment/x", {"edges": [], "blob": ["y" * 100] * 100_000})
+    big = run.observe("census", "deployment/x", {"edges": [], "blob": ["y" * 100] * 50_000})
     run.judge("API-3", "conforms", "all answered 401", (*asked, big), scenario="s")
     run.judge("DB-5", "conforms", "all there", (big,), scenario="s")
     page, html = report(run.save())

@@ -1,4 +1,4 @@
-"""Every check is seen to fail: on the deployment that breaks its promise it says so, names the culprit, and no other flips."""
+"""Every check is seen to fail on the deployment that breaks its promise, names the culprit, and no other flips."""
 
 from __future__ import annotations
 

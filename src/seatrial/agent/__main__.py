@@ -22,6 +22,8 @@ from seatrial.agent.prober import Path, Prober
 from seatrial.agent.sql_path import SqlPath
 from seatrial.agent.wire import Wire, short
 
+_SETTLE_S = 3.0
+
 
 class Agent:
     """Everything that one configuration asks for."""
@@ -32,6 +34,7 @@ class Agent:
         self._asking_over = threading.Event()
         self._over = threading.Event()
         self._writers: list[threading.Thread] = []
+        self._probers: list[Prober] = []
         self._heard = time.monotonic()
 
     def start(self) -> None:
@@ -47,6 +50,7 @@ class Agent:
                 every_s=entry.get("every_s", 0.02),
                 patience_s=entry.get("patience_s", 0.1),
             )
+            self._probers.append(prober)
             threading.Thread(target=prober.run, daemon=True).start()
         for entry in self._config.get("ledgers", ()):
             thread = threading.Thread(
@@ -72,6 +76,10 @@ class Agent:
 
     def _stop(self) -> None:
         self._asking_over.set()
+        # What was asked before the end is answered after it, and that is part of what was seen.
+        settled = time.monotonic() + _SETTLE_S
+        for prober in self._probers:
+            prober.settle(settled)
         for thread in self._writers:
             thread.join(15)
         self._wire.flush()

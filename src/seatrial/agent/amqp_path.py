@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import amqp
 
 from seatrial.agent import names
 
+_PREFETCH = 200
+_SILENCE_S = 0.5
 _NO_ROUTE = 312
 """What a broker says of a message that fits no queue (AMQP 0-9-1, constants)."""
 
@@ -86,9 +91,34 @@ class AmqpSession:
             confirm_timeout=self._access.answer_s,
         )
 
-    def take(self) -> Any:
-        """Return the next message (to be acknowledged by its tag), or None when the queue is empty."""
-        return self.channel.basic_get(self._access.queue, no_ack=False)
+    def drain(self, take: Callable[[Any], None], *, within_s: float) -> None:
+        """Hand every message of the queue to ``take`` and acknowledge it; raises when it is not empty in time."""
+
+        def deliver(message: Any) -> None:
+            take(message)
+            self.channel.basic_ack(message.delivery_tag)
+
+        deadline = time.monotonic() + within_s
+        self.channel.basic_qos(0, _PREFETCH, False)
+        self.channel.basic_consume(self._access.queue, callback=deliver)
+        # Silence alone proves nothing: a queue that has just changed its leader is silent for a moment.
+        while self._deliver_until_silent(deadline) or self._left() > 0:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"messages still came after {within_s:g} s")
+
+    def _deliver_until_silent(self, deadline: float) -> bool:
+        """Let messages be delivered until none comes for a moment; tells whether any came."""
+        came = False
+        while time.monotonic() < deadline:
+            try:
+                self._connection.drain_events(timeout=_SILENCE_S)
+            except socket.timeout:  # noqa: UP041  # not yet the same as TimeoutError in Python 3.9
+                break
+            came = True
+        return came
+
+    def _left(self) -> int:
+        return int(self.channel.queue_declare(self._access.queue, passive=True).message_count)
 
     def ask(self) -> None:
         """Publish one message and have it confirmed."""

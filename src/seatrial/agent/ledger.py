@@ -20,6 +20,7 @@ OK, FAIL, UNKNOWN = "ok", "fail", "unknown"
 _CREATED = 201
 _CLIENT_ERROR = range(400, 500)
 _REQUEST_TIMEOUT = 408
+_DRAIN_S = 90.0
 _LOST_OR_KILLED = frozenset({2006, 2013, 1180, 1317, 1053, 1927, 4031})
 """MariaDB errors after which nobody knows: connection lost, error during commit, interrupted, shutdown, killed."""
 
@@ -175,24 +176,19 @@ def drain(access: AmqpAccess, wire: Wire) -> None:
     """Take every message out of the queue and say which numbers came, how often."""
     counts: dict[str, int] = {}
     redelivered = 0
+
+    def take(message: Any) -> None:
+        nonlocal redelivered
+        number = str(json.loads(message.body)["id"])
+        # Handed out before and given back is one message seen twice, not two messages.
+        again = bool(message.delivery_info.get("redelivered")) and number in counts
+        redelivered += again
+        counts[number] = counts.get(number, 0) + (not again)
+
     try:
         session = AmqpSession(access._replace(connect_s=2.0, answer_s=10.0))
         try:
-            empty = 0
-            while empty < 3:
-                message: Any = session.take()
-                if message is None:
-                    # A queue that has just changed its leader may look empty for a moment.
-                    empty += 1
-                    time.sleep(0.1)
-                    continue
-                empty = 0
-                number = str(json.loads(message.body)["id"])
-                # Handed out before and given back is one message seen twice, not two messages.
-                again = bool(message.delivery_info.get("redelivered")) and number in counts
-                redelivered += again
-                counts[number] = counts.get(number, 0) + (not again)
-                session.channel.basic_ack(message.delivery_tag)
+            session.drain(take, within_s=_DRAIN_S)
         finally:
             session.close()
     except FAILURES as problem:

@@ -66,6 +66,14 @@ class Prober:
             self._tick(time.monotonic())
             tick = max(tick + self._every_s, time.monotonic())
 
+    def settle(self, deadline: float) -> None:
+        """Wait until every question that was asked has ended, or until ``deadline`` (monotonic)."""
+        while time.monotonic() < deadline:
+            with self._lock:
+                if self._attempts == 0 and self._current.busy_since is None:
+                    return
+            time.sleep(self._every_s)
+
     def _tick(self, at: float) -> None:
         with self._lock:
             busy_since = self._current.busy_since
@@ -91,8 +99,7 @@ class Prober:
         except FAILURES as problem:
             detail = short(problem)
         ended = clock.now()
-        if not self._ended.is_set():
-            self._wire.sample(self._path.name, asked, ended, detail)
+        self._wire.sample(self._path.name, asked, ended, detail)
         if worker.session is not None and (detail is not None or not self._path.keeps):
             worker.drop()
         return self._settle(worker, answered=detail is None, took_s=ended - asked)

@@ -28,20 +28,29 @@ def check(evidence: Evidence) -> Verdict:
     weighing.blind(*evidence.blind("census", "galera.sessions"))
     if not censuses:
         weighing.doubt("no census of connections was taken")
-    owners = _services(evidence.inventory)
+    owners = _services(evidence.inventory, censuses)
     accounted = _sessions(evidence, weighing, owners)
     for census in censuses:
         _judge_edges(census, weighing, accounted)
         _judge_coverage(census, weighing, owners)
     watched = sum(float(str(mapping(c.value)["watched_s"])) for c in censuses)
     return weighing.verdict(
-        f"in {watched:.0f} s of watching, every connection between services went to an API over HTTP, and every "
-        "database session used an account of its own service"
+        f"in {watched:.0f} s of watching, services reached each other by their APIs over HTTP alone, shared "
+        "infrastructure in its own protocols, and every database session used an account of its own service"
     )
 
 
-def _services(inventory: Inventory) -> dict[str, str]:
-    found = {replica.subject: component.service for component, replica in inventory.replicas()}
+def _services(inventory: Inventory, censuses: list[Observation]) -> dict[str, str]:
+    """Return the service of every pod, as discovery knows it now or as the census knew it then."""
+    found: dict[str, str] = {}
+    for census in censuses:
+        value = mapping(census.value)
+        sides = [
+            *mappings(value["listeners"]),
+            *(mapping(e[k]) for e in mappings(value["edges"]) for k in ("from", "to")),
+        ]
+        found.update({text(side["subject"]): text(side["service"]) for side in sides if side.get("subject")})
+    found.update({replica.subject: component.service for component, replica in inventory.replicas()})
     for operator in inventory.operators:
         found.update({replica.subject: edges.OPERATOR for replica in operator.component.replicas})
     return found

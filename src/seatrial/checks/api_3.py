@@ -86,16 +86,24 @@ def _service(resource: Resource) -> str:
 def _judge_answers(evidence: Evidence, weighing: Weighing) -> Mapping[str, set[bool]]:
     """Judge every answer; returns for each subject whether it was asked without and with a token."""
     asked: dict[str, set[bool]] = defaultdict(set)
-    for answer in evidence.of("keystone.answer"):
-        if not answer.seen:
-            continue
+    open_doors: list[Observation] = []
+    for answer in (o for o in evidence.of("keystone.answer") if o.seen):
         value = mapping(answer.value)
         status, with_token = whole(value["status"]), bool(value["with_token"])
         asked[answer.subject].add(with_token)
         if with_token:
             _judge_with(answer, status, weighing)
+        elif status < HTTPStatus.MULTIPLE_CHOICES:
+            open_doors.append(answer)
         else:
             _judge_without(answer, status, weighing)
+    # A Service lets somebody in because an instance behind it does; where the instance is known, it is the culprit.
+    instances = [door for door in open_doors if mapping(door.value)["via"] == "pod"]
+    weighing.saw(*open_doors)
+    for door in instances or open_doors:
+        value = mapping(door.value)
+        why = f"{door.subject} answers {value['status']} to {value['url']} without a token"
+        weighing.bad(door.subject, why, door)
     return asked
 
 
@@ -103,8 +111,6 @@ def _judge_without(answer: Observation, status: int, weighing: Weighing) -> None
     url = mapping(answer.value)["url"]
     if status == HTTPStatus.UNAUTHORIZED:
         weighing.good(answer.subject, answer)
-    elif status < HTTPStatus.MULTIPLE_CHOICES:
-        weighing.bad(answer.subject, f"{answer.subject} answers {status} to {url} without a token", answer)
     else:
         weighing.doubt(f"{answer.subject} answers {status}, not 401, to {url} without a token", answer)
 

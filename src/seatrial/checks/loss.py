@@ -6,30 +6,38 @@ from seatrial.checks.reading import mapping, mappings, number, whole
 from seatrial.checks.weighing import Weighing, listed
 from seatrial.model.observation import Evidence, Observation
 
-_BLIND_S = 1.0
-"""Longest time for which a measuring client may itself have been stuck; beyond it nobody knows what went on."""
 
+def judge_outage(evidence: Evidence, weighing: Weighing, path: str, budget_s: float, *, together: bool = False) -> None:
+    """Weigh the outages of one path: none may be longer than the budget, nor, with ``together``, all of them.
 
-def judge_outage(evidence: Evidence, weighing: Weighing, path: str, budget_s: float) -> None:
-    """Weigh the outages of one path: none may be longer than the budget."""
+    One instance of several that does not serve makes many short outages, each over as soon as the next client meets
+    another instance; where no loss at all is promised, they count together.
+    """
     measured = [o for o in evidence.of("outage") if o.subject == f"path/{path}"]
     weighing.blind(*[o for o in measured if not o.seen])
     if not measured:
         weighing.doubt(f"path {path} was not measured")
     for outage in (o for o in measured if o.seen):
-        _judge_one(outage, weighing, path, budget_s)
+        _judge_one(outage, weighing, path, budget_s, together=together)
 
 
-def _judge_one(outage: Observation, weighing: Weighing, path: str, budget_s: float) -> None:
+def _judge_one(outage: Observation, weighing: Weighing, path: str, budget_s: float, *, together: bool) -> None:
     value = mapping(outage.value)
     longest, blind = number(value["longest_s"]), number(value.get("blind_s") or 0.0)
+    out = number(value["total_s"]) if together else longest
     if longest > budget_s:
         why = f"path {path} gave no service for {longest:.2f} s, more than {budget_s:g} s"
         weighing.bad(outage.subject, why, outage)
+    elif out > budget_s:
+        share = f"{whole(value['fail'])} of {whole(value['asked'])} times"
+        why = f"path {path} failed {share}, {out:.2f} s in all, more than {budget_s:g} s"
+        weighing.bad(outage.subject, why, outage)
     elif whole(value["ok"]) == 0:
         weighing.doubt(f"path {path} never gave service, so nothing can be said of its loss", outage)
-    elif blind > _BLIND_S:
-        weighing.doubt(f"path {path} was not watched for {blind:.2f} s", outage)
+    elif out + blind > budget_s:
+        # While the measuring client itself was stuck the path may have been out all the time.
+        told = f"path {path} gave no service for {out:.2f} s and was not watched for another {blind:.2f} s"
+        weighing.doubt(f"{told}: together more than {budget_s:g} s", outage)
     else:
         weighing.good(outage.subject, outage)
 
@@ -45,10 +53,15 @@ def judge_ledger(evidence: Evidence, weighing: Weighing, kind: str) -> None:
         lost = mappings(value["lost"])
         acknowledged = whole(value["acknowledged"])
         if lost:
-            places = sorted({str(entry.get("where", "")) for entry in lost})
+            missing = sorted({str(entry.get("where", "")) for entry in lost})
             names = listed([str(entry.get("id", "?")) for entry in lost])
-            told = f"{len(lost)} acknowledged {kind} lost ({names}; not found on {', '.join(places)})"
+            # The list is cut short after some; the count is not.
+            count = whole(value.get("lost_count", len(lost)))
+            told = f"{count} acknowledged {kind} lost ({names}; not found on {', '.join(missing)})"
             weighing.bad(ledger.subject, told, ledger)
+        elif unread := mappings(value.get("unread") or []):
+            places = listed([str(entry.get("where", "")) for entry in unread])
+            weighing.doubt(f"{kind} could not be looked for on {places}", ledger)
         elif acknowledged == 0:
             weighing.doubt(f"no {kind} was acknowledged, so none could be lost", ledger)
         elif not mapping(value["found"]):

@@ -38,8 +38,9 @@ def check(evidence: Evidence) -> Verdict:
     by_subject: dict[str, list[Observation]] = defaultdict(list)
     for look in looks:
         by_subject[look.subject].append(look)
+    claims = {subject: mapping(series[-1].value).get("ready") for subject, series in by_subject.items()}
     for subject, series in by_subject.items():
-        _judge_conditions(subject, series, weighing, budget)
+        _judge_conditions(subject, series, claims, weighing=weighing, budget=budget)
     slowest = max((number(mapping(d.value)["took_s"]) for d in drifts), default=0.0)
     return weighing.verdict(
         f"all {len(drifts)} drifts were corrected, the slowest in {slowest:.1f} s (budget {budget:g} s), and no "
@@ -59,8 +60,12 @@ def _judge_drift(drift: Observation, weighing: Weighing, budget: float) -> None:
         weighing.good(drift.subject, drift)
 
 
-def _judge_conditions(subject: str, series: list[Observation], weighing: Weighing, budget: float) -> None:
-    contradicting = [(look, parts) for look in series if (parts := _contradiction(mapping(look.value)))]
+def _judge_conditions(
+    subject: str, series: list[Observation], claims: Mapping[str, Json], *, weighing: Weighing, budget: float
+) -> None:
+    contradicting = [
+        (look, parts) for look in series if (parts := _contradiction(subject, mapping(look.value), claims))
+    ]
     if not contradicting:
         told = [o for o in series if mapping(o.value).get("workload") is not None]
         if told:
@@ -82,12 +87,19 @@ def _judge_conditions(subject: str, series: list[Observation], weighing: Weighin
         weighing.good(subject, *series)
 
 
-def _contradiction(value: Mapping[str, Json]) -> list[Mapping[str, Json]]:
-    """Return the parts of the workload that are not ready although the resource says Ready."""
+def _contradiction(subject: str, value: Mapping[str, Json], claims: Mapping[str, Json]) -> list[Mapping[str, Json]]:
+    """Return the parts of the workload that are not ready although the resource says Ready.
+
+    A resource that repeats what one below it claims does not lie itself: the one below is the culprit.
+    """
     workload = value.get("workload")
     if value.get("ready") != "True" or workload is None:
         return []
-    return [part for part in mappings(mapping(workload)["parts"]) if not _ready_enough(part)]
+    return [
+        part
+        for part in mappings(mapping(workload)["parts"])
+        if not _ready_enough(part) and (part["owner"] == subject or claims.get(text(part["owner"])) != "True")
+    ]
 
 
 def _ready_enough(part: Mapping[str, Json]) -> bool:

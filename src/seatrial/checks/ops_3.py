@@ -33,11 +33,11 @@ def check(evidence: Evidence) -> Verdict:
     if not paths:
         weighing.doubt("discovery found neither an API nor a database nor a broker")
     for path in paths:
-        judge_outage(evidence, weighing, path, budget)
+        judge_outage(evidence, weighing, path, budget, together=True)
     _judge_calls(evidence, weighing)
     return weighing.verdict(
         f"with all {len(inventory.operators)} operators down, no path ({', '.join(paths)}) was without service for "
-        f"more than {budget:g} s"
+        f"more than {budget:g} s in all"
     )
 
 

@@ -56,7 +56,7 @@ def query(
         pod, ["sh", "-c", _SCRIPT], namespace=namespace, container=CONTAINER, stdin=stdin, timeout_s=timeout_s
     )
     if answer.status != 0:
-        said = _first(answer.stderr)
+        said = _told(answer.stderr)
         code = _SERVER_ERROR.match(said)
         if code:
             raise SqlRefused(f"the server in pod {namespace}/{pod} refused: {said}", int(code.group(1)))
@@ -93,5 +93,7 @@ def _plain(cell: str) -> str:
     return "".join(out)
 
 
-def _first(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "(nothing on stderr)")[:300]
+def _told(text: str) -> str:
+    """Return the line that says what went wrong; never the statement, which the tool repeats: it may be secret."""
+    lines = [line.strip() for line in text.splitlines()]
+    return next((line for line in lines if line.startswith("ERROR ")), "(no word of why)")[:300]

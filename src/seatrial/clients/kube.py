@@ -280,7 +280,7 @@ class Kube:
         if status == HTTPStatus.UNAUTHORIZED:
             return NotPermitted(f"the platform does not accept the credentials of {self._where} (expired or revoked)")
         if status == HTTPStatus.FORBIDDEN:
-            return NotPermitted(f"the platform forbids {method} {path} to {self._where}: {message}")
+            return NotPermitted(f"the platform forbids {method} {path}: {message}")
         return Rejected(f"the platform answered {status} to {method} {path}: {message}", status)
 
     def _discover(self) -> tuple[Kind, ...]:

@@ -118,7 +118,8 @@ class OpenStack:
 
     def _identity(self, path: str) -> dict[str, Any]:
         root = self.identity_url
-        response = self._call(lambda: self._connection().session.get(root + path, timeout=_ANSWER_S, connect_retries=0))
+        # One more try mends a kept connection that the server has closed while it was idle.
+        response = self._call(lambda: self._connection().session.get(root + path, timeout=_ANSWER_S, connect_retries=1))
         body = response.json()
         if not isinstance(body, dict):
             raise Unreachable(f"{self._where}: the answer to {path} is not an object")

@@ -6,7 +6,7 @@ next one needs; judging is the session's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from seatrial import waiting
 from seatrial.clients.looking import observed
-from seatrial.engine.session import Disruption, Kept, Session
+from seatrial.engine.disruption import Disruption, Kept
+from seatrial.engine.session import Session
 from seatrial.faults.drift import DeleteObject, SetReplicas, restored
 from seatrial.faults.fixture_pod import AgentPod
 from seatrial.faults.fixture_projects import KeystoneProjects
@@ -56,14 +57,21 @@ class Loss(StrEnum):
 
 
 def look_at_connections(session: Session) -> tuple[Observation, ...]:
-    """Watch the sockets of all pods for the census window, and the database's sessions meanwhile."""
+    """Watch the sockets of all pods for the census window, and the database's sessions meanwhile.
+
+    Nothing is watched twice: what another scenario saw counts for this one too, as long as nothing was disrupted since.
+    """
+    known = session.recall("connections")
+    if known:
+        return known
     session.phase("watching connections")
     inventory = session.inventory()
     window = session.budgets["census_window"]
     with ThreadPoolExecutor(2) as pool:
         seen = pool.submit(census.watch, session.deployment, inventory, watch_s=window)
         sessions = pool.submit(galera.sessions, session.deployment, inventory, watch_s=window)
-        return session.record_all((*seen.result(), *sessions.result()))
+        looks = session.record_all((*seen.result(), *sessions.result()))
+    return session.remember("connections", looks)
 
 
 def look_at_instances(session: Session) -> tuple[Observation, ...]:
@@ -124,12 +132,17 @@ class Attended:
 
 def keep_ledger(session: Session) -> Attended:
     """Let clients write and keep a ledger of what they were promised, and measure their paths, until it is closed."""
-    return _attend(session, ledger=True)
+    return _attend(session, _equipment(session, database=True, projects=True), ledger=True)
+
+
+def keep_message_ledger(session: Session) -> Attended:
+    """The same for messages alone: a broker is tried without writing to anything else."""
+    return _attend(session, _equipment(session, database=False, projects=False), ledger=True)
 
 
 def measure_paths(session: Session) -> Attended:
     """Measure the paths that users and clients take, until they are closed."""
-    return _attend(session, ledger=False)
+    return _attend(session, _equipment(session, database=True, projects=False), ledger=False)
 
 
 def close_ledger(attended: Attended) -> tuple[Observation, ...]:
@@ -137,9 +150,8 @@ def close_ledger(attended: Attended) -> tuple[Observation, ...]:
     return attended.traffic.stop()
 
 
-def _attend(session: Session, *, ledger: bool) -> Attended:
+def _attend(session: Session, equipment: Equipment, *, ledger: bool) -> Attended:
     session.phase("starting clients")
-    equipment = _equipment(session, ledger=ledger)
     traffic = session.during(
         watch(
             session.deployment,
@@ -155,20 +167,20 @@ def _attend(session: Session, *, ledger: bool) -> Attended:
     return Attended(traffic, equipment)
 
 
-def _equipment(session: Session, *, ledger: bool) -> Equipment:
+def _equipment(session: Session, *, database: bool, projects: bool) -> Equipment:
     """Put into the deployment what the clients need; parts that this deployment does not have are left out.
 
     The pod serves the whole run. Table, queue and projects are made anew for each scenario: a ledger starts empty.
     """
     agent = session.equip(AgentPod())
-    schema = _where_possible(session, SqlSchema())
+    schema = _where_possible(session, SqlSchema()) if database else None
     queue = _where_possible(session, BrokerQueue())
-    projects = _where_possible(session, KeystoneProjects()) if ledger else None
+    prefix = _where_possible(session, KeystoneProjects()) if projects else None
     return Equipment(
         agent=agent.fault.access(agent.injection),
         schema=schema.fault.access(schema.injection) if schema is not None else None,
         queue=queue.fault.access(queue.injection) if queue is not None else None,
-        projects=projects.fault.access(projects.injection) if projects is not None else None,
+        projects=prefix.fault.access(prefix.injection) if prefix is not None else None,
     )
 
 
@@ -183,9 +195,14 @@ def lose_active_member(session: Session, loss: Loss) -> Disruption[Any]:
     return _lose(session, loss, Selector(DATABASE, Pick.ACTIVE))
 
 
-def lose_leading_member(session: Session, loss: Loss, attended: Attended) -> Disruption[Any]:
-    """Lose the member of the broker that leads the ledger's queue, which is the one whose loss costs most."""
-    return _lose(session, loss, _leading(session, attended.equipment.queue))
+def lose_leading_member(
+    session: Session, loss: Loss, attended: Attended, queues: Sequence[Observation]
+) -> Disruption[Any]:
+    """Lose the member of the broker that leads the ledger's queue, which is the one whose loss costs most.
+
+    ``queues``: where the broker said it keeps them; where it did not say, any one member is lost.
+    """
+    return _lose(session, loss, _leading(session.inventory(), attended.equipment.queue, queues))
 
 
 def lose_operators(session: Session, loss: Loss) -> Disruption[Any]:
@@ -203,16 +220,13 @@ def _lose(session: Session, loss: Loss, selector: Selector) -> Disruption[Any]:
     return disruption
 
 
-def _leading(session: Session, queue: QueueAccess | None) -> Selector:
-    """Return the pod that leads the ledger's queue, as the broker lists it; any one member where it does not say."""
-    if queue is not None:
-        for look in rabbitmq.queues(session.deployment, session.inventory()):
-            session.record(look)
-            leader = _leader_of(look, queue.ledger_queue)
-            pod = leader.partition("@")[2].partition(".")[0]
-            if any(replica.name == pod for _, replica in session.inventory().replicas()):
-                return Selector(BROKER, Pick.NAMED, pod)
-    return Selector(BROKER, Pick.ONE)
+def _leading(inventory: Inventory, queue: QueueAccess | None, queues: Sequence[Observation]) -> Selector:
+    if queue is None:
+        return Selector(BROKER, Pick.ONE)
+    # RabbitMQ names its nodes after the pod: rabbit@rabbitmq-server-0.rabbitmq-nodes.openstack
+    leading = [_leader_of(look, queue.ledger_queue).partition("@")[2].partition(".")[0] for look in queues]
+    known = [replica.name for _, replica in inventory.replicas() if replica.name in leading]
+    return Selector(BROKER, Pick.NAMED, known[0]) if known else Selector(BROKER, Pick.ONE)
 
 
 def _leader_of(look: Observation, name: str) -> str:

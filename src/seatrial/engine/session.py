@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from seatrial import waiting
 from seatrial.clients.deployment import Deployment
 from seatrial.discovery import discover
 from seatrial.engine import judging
+from seatrial.engine.disruption import Disruption, F, Kept, Scope, nothing_seen
 from seatrial.engine.limits import lacking_grant, over_limit
 from seatrial.engine.preflight import require
 from seatrial.engine.seeds import derived
@@ -25,51 +25,18 @@ from seatrial.journal.codec import encode
 from seatrial.journal.folder import RunFolder
 from seatrial.journal.writer import JournalWriter
 from seatrial.model.errors import HarnessBug, NotPermitted, SeatrialError, UndoFailed, Unreachable
-from seatrial.model.fault import Fault, Injection
+from seatrial.model.fault import Fault
 from seatrial.model.inventory import Inventory
 from seatrial.model.journal import Event, EventKind
-from seatrial.model.observation import Evidence, Observation, ObservationId, Subject
+from seatrial.model.observation import Evidence, Observation
 from seatrial.model.requirement import RequirementId
 from seatrial.model.run import Plan, Run
 from seatrial.model.target import Grant, Target
 from seatrial.model.verdict import Verdict
 
+T = TypeVar("T")
 COMPLETE = "complete"
 _OBSERVER_KINDS = frozenset((EventKind.PHASE, EventKind.LOAD, EventKind.PATH))
-
-
-class Kept(StrEnum):
-    """Why something is in the deployment, and so how long it stays."""
-
-    HURT = "hurt"
-    SCENARIO = "scenario"
-    """The harness's own, for one scenario."""
-    RUN = "run"
-    """The harness's own, for the whole run."""
-
-
-F = TypeVar("F", bound=Fault)
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Disruption(Generic[F]):
-    """A fault that is in the deployment now, until the session takes it back."""
-
-    fault: F
-    injection: Injection
-    held: Observation
-    """The proof that it took hold, or what was seen instead."""
-
-
-@dataclass(slots=True)
-class Scope:
-    """One scenario while it runs: what was observed in it is its evidence, and nothing else."""
-
-    name: str
-    observations: list[Observation] = field(default_factory=list)
-    disruptions: int = 0
-    attendants: ExitStack = field(default_factory=ExitStack)
 
 
 class Session:
@@ -92,6 +59,7 @@ class Session:
         self._open: list[tuple[Disruption[Any], Kept]] = []
         self._inventory: tuple[Inventory, str] | None = None
         self._stale = True
+        self._remembered: dict[str, tuple[Observation, ...]] = {}
         self._verdicts: dict[RequirementId, list[Verdict]] = {requirement: [] for requirement in plan.requirements}
         self._run = Run(folder.id, plan, datetime.now(UTC), None, versions(), ())
         self._judged = 0
@@ -220,6 +188,18 @@ class Session:
         """Write several observations down, in order."""
         return tuple(self.record(observation) for observation in observations)
 
+    def remember(self, what: str, looks: tuple[Observation, ...]) -> tuple[Observation, ...]:
+        """Keep what was seen for later scenarios that need the same; ``recall`` gives it back."""
+        self._remembered[what] = looks
+        return looks
+
+    def recall(self, what: str) -> tuple[Observation, ...]:
+        """Count to this scenario's evidence what another one saw; nothing, once something was hurt since."""
+        looks = self._remembered.get(what, ())
+        if self._scope is not None:
+            self._scope.observations.extend(looks)
+        return looks
+
     def disrupt(self, fault: F) -> Disruption[F]:
         """Hurt the deployment, and return the hurt with the proof that it took hold.
 
@@ -258,9 +238,11 @@ class Session:
         over = over_limit(self.target.limits, inventory, injection.subjects, hurt)
         if over is not None:
             raise NotPermitted(f"{fault.kind}: {over}")
-        placeholder = Disruption(fault, injection, _nothing_seen(injection))
+        placeholder = Disruption(fault, injection, nothing_seen(injection))
         self._open.append((placeholder, kept))
-        self._stale = self._stale or kept is Kept.HURT
+        if kept is Kept.HURT:
+            self._stale = True
+            self._remembered.clear()
         try:
             self._journal.append(EventKind.PREPARED, encode(injection))
             self._journal.append(EventKind.INJECTING, {"injection": injection.id})
@@ -394,12 +376,6 @@ class Session:
                 failures.append(error)
         if failures:
             raise UndoFailed("\n".join(str(error) for error in failures))
-
-
-def _nothing_seen(injection: Injection) -> Observation:
-    """Return what stands for the proof until there is one."""
-    subject = injection.subjects[0] if injection.subjects else Subject(f"fault/{injection.fault}")
-    return Observation(ObservationId(""), "fault.took_hold", subject, datetime.now(UTC), 0.0, error="not looked at yet")
 
 
 def _pointer(folder: RunFolder, target_file: Path | None) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 An experiment names this module as a control, so that ``chaos run`` writes the same run folder and gives the same
 verdicts as ``seatrial run``, and takes everything back however it ends. Its ``configuration``: ``target`` (a target
-file), and if wanted ``requirements``, ``out`` and ``seed``. No fault is implemented here: ``disrupt`` builds the ones
-that everybody uses.
+file), and if wanted ``requirements``, ``out`` and ``seed``. No fault is implemented here: ``lose`` does what the
+scenarios do, and ``disrupt`` builds any of the faults that everybody uses.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from chaoslib.exceptions import ActivityFailed, InterruptExecution
 from seatrial import faults
 from seatrial.catalogue.loader import find
 from seatrial.engine import collect
-from seatrial.engine.collect import Attended
-from seatrial.engine.session import COMPLETE, Disruption, Session
+from seatrial.engine.collect import Attended, Loss
+from seatrial.engine.disruption import Disruption
+from seatrial.engine.session import COMPLETE, Session
 from seatrial.entry.target import load_target
 from seatrial.entry.trial import report
 from seatrial.model.errors import BadInput, HarnessBug, Problem, SeatrialError, UndoFailed
-from seatrial.model.observation import Json
+from seatrial.model.observation import Json, Observation
 from seatrial.model.target import Grant
 from seatrial.model.verdict import Verdict
 
@@ -45,6 +46,7 @@ class _Experiment:
     name: str
     stack: ExitStack = field(default_factory=ExitStack)
     attended: Attended | None = None
+    queues: tuple[Observation, ...] = ()
     hurts: list[Disruption[Any]] = field(default_factory=list)
     tried: bool = False
     verdicts: dict[str, Verdict] = field(default_factory=dict)
@@ -161,6 +163,62 @@ def keep_ledger() -> bool:
     running = _running()
     running.attended = collect.keep_ledger(running.session)
     return True
+
+
+@_activity
+def keep_message_ledger() -> bool:
+    """Action: the same for messages alone; a broker is tried without writing to anything else."""
+    running = _running()
+    running.attended = collect.keep_message_ledger(running.session)
+    return True
+
+
+@_activity
+def measure_paths() -> bool:
+    """Action: start clients that measure their paths and write nothing down."""
+    running = _running()
+    running.attended = collect.measure_paths(running.session)
+    return True
+
+
+@_activity
+def look_at_queues() -> bool:
+    """Action: read what the broker says about its members and queues; tells whether all of it could be read."""
+    running = _running()
+    running.queues = collect.look_at_queues(running.session)
+    return all(look.seen for look in running.queues)
+
+
+@_activity
+def lose(what: str, how: str) -> Json:
+    """Action: lose an instance as the scenarios do, and hold it; returns the proof that it took hold.
+
+    ``what``: ``active member of the database``, ``leading member of the broker`` or ``operators``; ``how``:
+    ``deleted without a warning``, ``killed`` or ``frozen``.
+    """
+    running = _running()
+    losses: Mapping[str, Callable[[Loss], Disruption[Any]]] = {
+        "active member of the database": lambda loss: collect.lose_active_member(running.session, loss),
+        "leading member of the broker": lambda loss: _lose_leading(running, loss),
+        "operators": lambda loss: collect.lose_operators(running.session, loss),
+    }
+    problems = [
+        Problem(f"arguments.{key}", repr(found), ", ".join(accepted))
+        for key, found, accepted in (("what", what, list(losses)), ("how", how, [str(loss) for loss in Loss]))
+        if found not in accepted
+    ]
+    if problems:
+        raise BadInput(problems)
+    disruption = losses[what](Loss(how))
+    running.hurts.append(disruption)
+    running.tried = True
+    return disruption.held.value
+
+
+def _lose_leading(running: _Experiment, loss: Loss) -> Disruption[Any]:
+    if running.attended is None:
+        raise BadInput([Problem("method", "a broker lost without clients", "keep_message_ledger before it")])
+    return collect.lose_leading_member(running.session, loss, running.attended, running.queues)
 
 
 @_activity

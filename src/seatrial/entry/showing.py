@@ -29,13 +29,15 @@ _COUNTED = {
     Outcome.NOT_APPLICABLE: "not applicable",
 }
 _WORDS = {
-    EventKind.PREPARED: "prepared",
-    EventKind.INJECTING: "breaking",
-    EventKind.INJECTED: "broken",
+    EventKind.INJECTING: "putting in place",
+    EventKind.INJECTED: "in place",
     EventKind.UNDOING: "taking back",
     EventKind.UNDONE: "taken back",
     EventKind.UNDO_FAILED: "NOT taken back",
 }
+_PASSING = (EventKind.INJECTING, EventKind.UNDOING)
+"""Shown while they last only."""
+_NAMED = 2
 
 
 class Progress:
@@ -83,10 +85,12 @@ class Progress:
             self._do(str(data.get("name")))
         elif event.kind is EventKind.PREPARED:
             subjects = data.get("subjects")
-            named = ", ".join(map(str, subjects)) if isinstance(subjects, list) else ""
-            self._faults[str(data.get("id"))] = f"{data.get('fault')} {named}"
+            listed = [str(subject) for subject in subjects] if isinstance(subjects, list) else []
+            more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
+            self._faults[str(data.get("id"))] = f"{data.get('fault')} of {', '.join(listed[:_NAMED])}{more}"
         elif event.kind in _WORDS:
-            self._do(f"{_WORDS[event.kind]}: {self._faults.get(str(data.get('injection')), '')}")
+            fault = self._faults.get(str(data.get("injection")), "")
+            self._do(f"{fault}: {_WORDS[event.kind]}", passing=event.kind in _PASSING)
         elif event.kind is EventKind.VERDICT and isinstance(data.get("verdict"), dict):
             self._verdict(data["verdict"])
 
@@ -101,9 +105,9 @@ class Progress:
         self._doing, self._since = text, time.monotonic()
         self._console.print(f"{self._elapsed()} {escape(text)}", soft_wrap=True)
 
-    def _do(self, text: str) -> None:
+    def _do(self, text: str, *, passing: bool = False) -> None:
         self._doing, self._since = text, time.monotonic()
-        if self._status is None:
+        if self._status is None and not passing:
             self._console.print(f"{self._elapsed()}   {escape(text)}", soft_wrap=True)
 
     def _elapsed(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,6 +20,8 @@ from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
     from seatrial.clients.deployment import Deployment
+
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,9 @@ class KeystoneProjects:
         limit = proof.seconds(deployment, "repair")
 
         def clean() -> None:
-            for identity in _own(deployment, injection):
-                deployment.openstack.delete_project(identity)
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                # Consumed, so that what went wrong with one is raised here.
+                list(pool.map(deployment.openstack.delete_project, _own(deployment, injection)))
 
         waiting.persist(clean, (Unreachable,), within_s=limit, every_s=2)
 

@@ -80,8 +80,9 @@ class BrokerQueue:
         user = proof.own_name(injection.recipe, "user")
         _ctl_any(deployment, injection, ["add_user", user], stdin=f"{self.password.reveal()}\n")
         own = f"^{user}-.*"
-        # Publishing goes through the default exchange, whose name is empty.
-        allowed = ["set_permissions", "-p", str(injection.recipe["vhost"]), user, own, f"^$|{own}", own]
+        # Publishing goes through the default exchange, whose name is empty; permissions know it as amq.default.
+        write = rf"^amq\.default$|{own}"
+        allowed = ["set_permissions", "-p", str(injection.recipe["vhost"]), user, own, write, own]
         _ctl_any(deployment, injection, allowed)
 
     def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
@@ -98,7 +99,9 @@ class BrokerQueue:
         limit = proof.seconds(deployment, "repair")
 
         def clean() -> None:
-            for queue in _left(deployment, injection):
+            # Each command starts an Erlang machine, so the queues are not listed first.
+            for key in ("ledger_queue", "path_queue"):
+                queue = proof.own_name(recipe, key)
                 _ctl_any(deployment, injection, ["delete_queue", "-p", str(recipe["vhost"]), queue], absent_ok=True)
             _ctl_any(deployment, injection, ["delete_user", proof.own_name(recipe, "user")], absent_ok=True)
 

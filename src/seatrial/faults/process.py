@@ -6,10 +6,12 @@ container whose daemon is process 1 itself is refused (delete its pod instead).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from seatrial import waiting
 from seatrial.faults import proc, proof, select, wholeness
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 _ASIDE = ("log", "probe", "init")
 _ROUNDS = 5
+_AT_ONCE = 8
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +61,13 @@ class KillProcess:
 
     def inject(self, deployment: Deployment, injection: Injection) -> None:
         """Kill exactly the prepared processes; a number that another process has taken meanwhile is left alone."""
-        for target in proof.entries(injection.recipe, "processes"):
-            place = _place(target)
-            same = [p for p in proc.listing(deployment, place) if (p.pid, p.started) == _identity(target)]
-            try:
-                proc.send(deployment, place, "KILL", [process.pid for process in same])
-            except Unreachable:
-                # The shell that kills a container's daemon dies with the container, often before it can say so.
-                # Whether the daemon is dead is for took_hold to prove.
-                continue
+        _at_once(injection, partial(_kill, deployment))
 
     def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
         """Prove for each container that it runs no more, or runs anew."""
 
         def ask() -> tuple[bool, proof.Proof]:
-            seen = [_container_now(deployment, target) for target in proof.entries(injection.recipe, "processes")]
+            seen = _at_once(injection, partial(_container_now, deployment))
             return all(one["anew"] or not one["running"] for one in seen), {"containers": list(seen)}
 
         return proof.took_hold(injection, lambda: proof.eventually(deployment, "proof", ask))
@@ -85,10 +81,7 @@ class KillProcess:
 
         def ask() -> tuple[bool, proof.Proof]:
             met, seen = wholeness.whole(deployment, injection.recipe, replaced=_killed(injection))
-            now: list[Json] = [
-                dict(_container_now(deployment, target)) for target in proof.entries(injection.recipe, "processes")
-            ]
-            return met, {**seen, "containers": now}
+            return met, {**seen, "containers": list(_at_once(injection, partial(_container_now, deployment)))}
 
         return proof.is_gone(injection, ask)
 
@@ -122,19 +115,13 @@ class PauseProcess:
 
     def inject(self, deployment: Deployment, injection: Injection) -> None:
         """Freeze every process below init, the daemon first; look again for those that were born meanwhile."""
-        for target in proof.entries(injection.recipe, "processes"):
-            place = _place(target)
-            for _ in range(_ROUNDS):
-                moving = [p for p in proc.descendants(proc.listing(deployment, place)) if p.state not in proc.STOPPED]
-                if not moving:
-                    break
-                proc.send(deployment, place, "STOP", [process.pid for process in moving])
+        _at_once(injection, partial(_freeze, deployment))
 
     def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
         """Prove that every process below init is in state T."""
 
         def ask() -> tuple[bool, proof.Proof]:
-            seen = [_states(deployment, target) for target in proof.entries(injection.recipe, "processes")]
+            seen = _at_once(injection, partial(_states, deployment))
             held = all(one["processes"] and one["frozen"] == len(one["processes"]) for one in seen)
             return held, {"containers": list(seen)}
 
@@ -143,14 +130,15 @@ class PauseProcess:
     def undo(self, deployment: Deployment, injection: Injection) -> None:
         """Continue whatever is frozen in the prepared containers, then wait until their components are whole."""
         limit = proof.seconds(deployment, "repair")
-        left = [
-            target
-            for target in proof.entries(injection.recipe, "processes")
+
+        def thaw(target: Mapping[str, Any]) -> str | None:
             # A container that is being restarted cannot be looked into for a moment.
-            if not waiting.persist(partial(_continued, deployment, target), (Unreachable,), within_s=limit)
-        ]
+            done = waiting.persist(partial(_continued, deployment, target), (Unreachable,), within_s=limit)
+            return None if done else f"{target['namespace']}/{target['pod']}"
+
+        left = [name for name in _at_once(injection, thaw) if name is not None]
         if left:
-            names = ", ".join(f"{t['namespace']}/{t['pod']}" for t in left)
+            names = ", ".join(left)
             raise UndoFailed(f"{injection.fault} {injection.id}: processes are still frozen in {names}")
         wholeness.wait_whole(deployment, injection)
 
@@ -158,11 +146,36 @@ class PauseProcess:
         """Prove that no process is in state T and that every component is whole."""
 
         def ask() -> tuple[bool, proof.Proof]:
-            states = [_states(deployment, target) for target in proof.entries(injection.recipe, "processes")]
+            states = _at_once(injection, partial(_states, deployment))
             met, seen = wholeness.whole(deployment, injection.recipe)
             return met and not any(one["frozen"] for one in states), {**seen, "containers": list(states)}
 
         return proof.is_gone(injection, ask)
+
+
+def _at_once(injection: Injection, act: Callable[[Mapping[str, Any]], T]) -> list[T]:
+    """Do the same in every prepared container, at once rather than one after the other; raises the first failure."""
+    targets = proof.entries(injection.recipe, "processes")
+    with ThreadPoolExecutor(max(1, min(len(targets), _AT_ONCE))) as pool:
+        return list(pool.map(act, targets))
+
+
+def _kill(deployment: Deployment, target: Mapping[str, Any]) -> None:
+    place = _place(target)
+    same = [p for p in proc.listing(deployment, place) if (p.pid, p.started) == _identity(target)]
+    # The shell that kills a container's daemon dies with the container, often before it can say so. Whether the daemon
+    # is dead is for took_hold to prove.
+    with suppress(Unreachable):
+        proc.send(deployment, place, "KILL", [process.pid for process in same])
+
+
+def _freeze(deployment: Deployment, target: Mapping[str, Any]) -> None:
+    place = _place(target)
+    for _ in range(_ROUNDS):
+        moving = [p for p in proc.descendants(proc.listing(deployment, place)) if p.state not in proc.STOPPED]
+        if not moving:
+            return
+        proc.send(deployment, place, "STOP", [process.pid for process in moving])
 
 
 def _parameters(selector: Selector, container: str | None) -> dict[str, Json]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import cast
@@ -18,12 +20,24 @@ _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 OPERATOR_LABEL = "openstack.org/operator-name"
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """One workload, and the resource that owns it directly."""
+
+    owner_kind: str
+    owner: str
+    declared: int
+    """How many instances the resource declares, as far as that means this workload; else 0."""
+    manifest: Manifest
+
+
 def conditions(deployment: Deployment, inventory: Inventory) -> tuple[Observation, ...]:
     """Return a ``resource.conditions`` Observation for each custom resource that reports whether it is Ready.
 
     {kind, ready, conditions, generation, observed_generation, workload}; ``workload`` adds up what the resource and
-    the resources below it own: {desired, ready, parts: [{subject, made_by, desired, ready, unready_s}]}, or null when
-    that is nothing. ``unready_s``: for how long the platform knows that some pod of it is not ready.
+    the resources below it own: {desired, ready, parts: [{subject, made_by, owner, desired, ready, unready_s}]}, or null
+    when that is nothing. ``desired`` is what the owning resource declares, or the workload wants, whichever is more;
+    ``unready_s``: for how long the platform knows that some pod of it is not ready.
     """
     kube = deployment.kube
     try:
@@ -85,7 +99,7 @@ def _operator(manifest: Manifest, known: Mapping[str, Manifest]) -> Json:
     }
 
 
-def _state(kube: Kube, resource: Resource, below: Mapping[str, list[tuple[str, Manifest]]]) -> Json:
+def _state(kube: Kube, resource: Resource, below: Mapping[str, list[_Made]]) -> Json:
     manifest = kube.get(
         f"{resource.kind}.{resource.api_version.rpartition('/')[0]}", resource.name, namespace=resource.namespace
     )
@@ -107,10 +121,10 @@ def _state(kube: Kube, resource: Resource, below: Mapping[str, list[tuple[str, M
     }
 
 
-def _workload(kube: Kube, manifests: list[tuple[str, Manifest]]) -> Json:
-    if not manifests:
+def _workload(kube: Kube, made: list[_Made]) -> Json:
+    if not made:
         return None
-    parts = [_part(kube, made_by, manifest) for made_by, manifest in manifests]
+    parts = [_part(kube, one) for one in made]
     return {
         "desired": sum(cast("int", part["desired"]) for part in parts),
         "ready": sum(min(cast("int", part["ready"]), cast("int", part["desired"])) for part in parts),
@@ -118,15 +132,18 @@ def _workload(kube: Kube, manifests: list[tuple[str, Manifest]]) -> Json:
     }
 
 
-def _part(kube: Kube, made_by: str, known: Manifest) -> dict[str, Json]:
+def _part(kube: Kube, made: _Made) -> dict[str, Json]:
     """Return one workload as it is now; one that has gone since is wanted, and not there."""
-    metadata = known["metadata"]
-    manifest = kube.get(known["kind"], metadata["name"], namespace=metadata["namespace"])
-    desired, ready = (max(1, _replicas(known)[0]), 0) if manifest is None else _replicas(manifest)
+    metadata = made.manifest["metadata"]
+    manifest = kube.get(made.manifest["kind"], metadata["name"], namespace=metadata["namespace"])
+    wanted, ready = (max(1, _replicas(made.manifest)[0]), 0) if manifest is None else _replicas(manifest)
+    # A workload that was made smaller than its resource declares is whole in itself, and still lacks instances.
+    desired = max(wanted, made.declared)
     unready_s = _unready_s(kube, manifest) if manifest is not None and ready < desired else 0.0
     return {
-        "subject": f"{known['kind'].lower()}/{metadata['namespace']}/{metadata['name']}",
-        "made_by": made_by,
+        "subject": f"{made.manifest['kind'].lower()}/{metadata['namespace']}/{metadata['name']}",
+        "made_by": made.owner_kind,
+        "owner": made.owner,
         "desired": desired,
         "ready": ready,
         "unready_s": round(unready_s, 3),
@@ -155,18 +172,25 @@ def _unready_s(kube: Kube, manifest: Manifest) -> float:
     return longest
 
 
-def _workloads(kube: Kube, inventory: Inventory) -> dict[str, list[tuple[str, Manifest]]]:
-    """Return the workloads below each custom resource by its uid, whatever is between, and the kind that made each."""
-    parents: dict[str, tuple[str, ...]] = {r.uid: tuple(o.uid for o in r.owners) for r in inventory.resources}
-    found: dict[str, list[tuple[str, Manifest]]] = {}
+def _workloads(kube: Kube, inventory: Inventory) -> dict[str, list[_Made]]:
+    """Return the workloads below each custom resource by its uid, whatever is between."""
+    resources = {r.uid: r for r in inventory.resources}
+    owned: dict[str, list[Manifest]] = defaultdict(list)
     for namespace in sorted({r.namespace for r in inventory.resources}):
         for kind in _WORKLOADS:
             for manifest in kube.list(kind, namespace=namespace):
                 references = manifest["metadata"].get("ownerReferences") or []
-                owner = next((r for r in references if r.get("controller")), None)
-                if owner is not None:
-                    for uid in dict.fromkeys((owner["uid"], *parents.get(owner["uid"], ()))):
-                        found.setdefault(uid, []).append((owner["kind"], manifest))
+                owner = next((r["uid"] for r in references if r.get("controller")), None)
+                if owner in resources:
+                    owned[owner].append(manifest)
+    found: dict[str, list[_Made]] = defaultdict(list)
+    for uid, manifests in owned.items():
+        owner = resources[uid]
+        # Of several workloads nobody can say which of them the resource's replica count means.
+        declared = (owner.replicas or 0) if len(manifests) == 1 else 0
+        for manifest in manifests:
+            for above in dict.fromkeys((uid, *(o.uid for o in owner.owners))):
+                found[above].append(_Made(owner.kind, owner.subject, declared, manifest))
     return found
 
 

@@ -16,7 +16,18 @@ from seatrial.model.requirement import Requirement, RequirementId
 from seatrial.model.run import Run
 from seatrial.model.verdict import Verdict, merge
 from seatrial.reporting import plain
-from seatrial.reporting.story import Blind, FaultBand, Findings, LedgerRow, LoadPoint, Outage, Row, Unseen, Watch
+from seatrial.reporting.story import (
+    OUTAGE,
+    Blind,
+    FaultBand,
+    Findings,
+    LedgerRow,
+    LoadPoint,
+    Outage,
+    Row,
+    Unseen,
+    Watch,
+)
 from seatrial.reporting.words import clock
 
 _KEPT_ERRORS = 200
@@ -40,7 +51,7 @@ def rows_of(
     rows = []
     for name in dict.fromkeys((*run.plan.requirements, *stored, *judged)):
         final = stored.get(name)
-        ours = judged.get(name) or ([Judged("", final)] if final else [])
+        ours = judged.get(name, [])
         rows.append(_row(name, catalogue.get(name), final, ours, seen=evidence.get(name, ()), watches=watches))
     return tuple(sorted(rows, key=lambda row: -row.outcome.weight))
 
@@ -58,6 +69,9 @@ def _row(
     outcome = final.outcome if final else merge(verdict.outcome for verdict in verdicts)
     decisive = [final] if final else [verdict for verdict in verdicts if verdict.outcome is outcome]
     evidence = dict.fromkeys(oid for verdict in (*decisive, *verdicts) for oid in verdict.seen)
+    # A scenario measures more paths than one promise is about: those count that the verdicts rest on.
+    ours = [watch for watch in watches if watch.observation in evidence]
+    about_outage = requirement is None or OUTAGE in requirement.evidence
     evidence |= dict.fromkeys(ObservationId(oid) for oid in seen)
     everyone = decisive if final else verdicts
     return Row(
@@ -69,7 +83,7 @@ def _row(
         violating=tuple(dict.fromkeys(s for verdict in everyone for s in verdict.violating)),
         judged=tuple(judged),
         evidence=tuple(evidence),
-        watches=_worst([watch for watch in watches if watch.observation in evidence]),
+        watches=_worst(ours or [watch for watch in watches if about_outage and watch.observation in evidence]),
     )
 
 

@@ -78,7 +78,7 @@ def _line(row: Row) -> str:
         verdict = f"**{verdict}**"
     seen = ", ".join(f"`{_code(oid)}`" for oid in row.evidence[:4])
     more = f" and {len(row.evidence) - 4} more" if len(row.evidence) > 4 else ""
-    outage = _plain(outage_words(row)) or "not measured"
+    outage = _plain(outage_words(row)) or ("not measured" if row.about_outage else "not part of it")
     return f"| {row.id} | {_plain(row.promise)} | {verdict} | {_plain(row.because)} | {outage} | {seen}{more} |"
 
 

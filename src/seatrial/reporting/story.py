@@ -19,6 +19,10 @@ EQUIPMENT = frozenset(("agent_pod", "sql_schema", "broker_queue", "keystone_proj
 """Kinds of injection that hurt nobody: what the harness puts into a deployment to measure it, and takes away again."""
 
 
+OUTAGE = "outage"
+"""The probe that measures paths."""
+
+
 @dataclass(frozen=True, slots=True)
 class Phase:
     """A stretch of the run: what was being done, and for which scenario."""
@@ -175,6 +179,11 @@ class Row:
     def was_judged(self) -> bool:
         """Tell whether any verdict was reached: a requirement of the plan may have been left over."""
         return bool(self.judged)
+
+    @property
+    def about_outage(self) -> bool:
+        """Tell whether the promise is about how long service is gone."""
+        return bool(self.watches) or self.requirement is None or OUTAGE in self.requirement.evidence
 
     @property
     def promise(self) -> str:

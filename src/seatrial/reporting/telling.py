@@ -18,7 +18,7 @@ from seatrial.model.run import Run
 from seatrial.model.verdict import Outcome, Verdict
 from seatrial.reporting import plain
 from seatrial.reporting.figures import blind_of, ledger_row, load_of, outages_of, rows_of, unseen_of, watch_of
-from seatrial.reporting.story import FaultBand, Phase, Story
+from seatrial.reporting.story import OUTAGE, FaultBand, Phase, Story
 
 
 class _Pass:
@@ -78,7 +78,7 @@ class _Pass:
         if data.get("error") is not None:
             first_line = plain.text(data, "error").strip().partition("\n")[0][:300]
             self.errors[f"{probe} of {plain.text(data, 'subject')}", first_line] += 1
-        elif probe == "outage":
+        elif probe == OUTAGE:
             self.outages.append(event)
         elif probe == "ledger":
             self.ledgers.append(event)

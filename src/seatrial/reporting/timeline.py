@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
+from statistics import median
 
 from markupsafe import Markup
 
@@ -21,6 +22,7 @@ _ROW = 24.0
 _MOST_FAULT_ROWS = 14
 _MOST_POINTS = 500
 _MOST_BARS = 1500
+_LONGEST_NAME = 44
 _NARROWEST = 3.0  # a bar thinner than this can't be seen; its label carries the truth
 
 
@@ -105,7 +107,7 @@ def _lanes(story: Story, axis: TimeAxis) -> list[Lane]:
     rows = _packed([f for f in story.faults if axis.covers(f.prepared, f.ended or story.last)], story.last, axis)
     if rows:
         height = len(rows) * _ROW + 10
-        lanes.append(Lane("faults", "", height, lambda a, top: _faults(rows, story.last, a, top)))
+        lanes.append(Lane("faults", "", height, lambda _, top: _faults(rows, story.last, top)))
     paths = sorted({w.path for w in story.watches} | {o.path for o in story.outages})
     return [*lanes, *(Lane(path, "path", 38, _path_drawer(story, path)) for path in paths)]
 
@@ -123,7 +125,7 @@ def _marks(axis: TimeAxis, bottom: float) -> list[Markup]:
     drawn = [tag("text", "UTC", x=_LEFT - 12, y=bottom + 20, class_="unit")]
     for at, label in axis.marks():
         half = text_width(label, 12) / 2
-        x = min(max(axis.x(at), _LEFT + half - 10), _WIDTH - half)
+        x = min(max(axis.x(at), _LEFT + half - 8), _WIDTH - half)
         drawn.append(tag("text", label, x=x, y=bottom + 20, class_="mark"))
     return drawn
 
@@ -178,12 +180,26 @@ def _thinned(points: Sequence[LoadPoint]) -> list[LoadPoint]:
     return joined
 
 
+def _unbroken(points: Sequence[LoadPoint]) -> list[list[LoadPoint]]:
+    """Part the points where load paused: nothing is drawn over a time in which nobody asked."""
+    steps = [(b.at - a.at).total_seconds() for a, b in pairwise(points)]
+    longest = 4 * median(steps) if steps else 0.0
+    parts = [list(points[:1])] if points else []
+    for step, point in zip(steps, points[1:], strict=True):
+        if step > longest:
+            parts.append([])
+        parts[-1].append(point)
+    return parts
+
+
 def _rates(points: Sequence[LoadPoint], axis: TimeAxis, top: float, height: float) -> list[Markup]:
     most = ceiling(max(max(p.rate, p.failures) for p in points))
     floor, scale = top + height - 6, (height - 18) / most
-    line = " ".join(f"{axis.x(p.at):.1f},{floor - p.rate * scale:.1f}" for p in points)
-    ends = f"{axis.x(points[0].at):.1f},{floor:.1f} {line} {axis.x(points[-1].at):.1f},{floor:.1f}"
-    drawn = [tag("polygon", points=ends, class_="area"), tag("polyline", points=line, class_="rate")]
+    drawn: list[Markup] = []
+    for some in _unbroken(points):
+        line = " ".join(f"{axis.x(p.at):.1f},{floor - p.rate * scale:.1f}" for p in some)
+        ends = f"{axis.x(some[0].at):.1f},{floor:.1f} {line} {axis.x(some[-1].at):.1f},{floor:.1f}"
+        drawn += [tag("polygon", points=ends, class_="area"), tag("polyline", points=line, class_="rate")]
     width = max(min((axis.right - axis.left) / max(len(points), 1) * 0.7, 8), 1.5)
     for p in points:
         if p.failures > 0:
@@ -195,11 +211,13 @@ def _rates(points: Sequence[LoadPoint], axis: TimeAxis, top: float, height: floa
 
 
 def _latency(points: Sequence[LoadPoint], axis: TimeAxis, top: float, height: float) -> list[Markup]:
-    known = [(p.at, p.p95_ms) for p in points if p.p95_ms is not None]
-    most = ceiling(max(value for _, value in known))
+    most = ceiling(max(p.p95_ms or 0.0 for p in points))
     floor, scale = top + height - 6, (height - 18) / most
-    line = " ".join(f"{axis.x(at):.1f},{floor - value * scale:.1f}" for at, value in known)
-    return [tag("polyline", points=line, class_="p95"), *_heights(most, floor, scale)]
+    drawn: list[Markup] = []
+    for some in _unbroken([p for p in points if p.p95_ms is not None]):
+        line = " ".join(f"{axis.x(p.at):.1f},{floor - (p.p95_ms or 0.0) * scale:.1f}" for p in some)
+        drawn.append(tag("polyline", points=line, class_="p95"))
+    return [*drawn, *_heights(most, floor, scale)]
 
 
 def _heights(most: float, floor: float, scale: float) -> list[Markup]:
@@ -212,65 +230,94 @@ def _heights(most: float, floor: float, scale: float) -> list[Markup]:
 
 
 def _fault_name(band: FaultBand) -> str:
-    return f"{band.injection.fault} {listing([short(s) for s in band.injection.subjects], most=2)}"
+    """Return what a fault is called beside its bar: the one it hit, or what all of them are and how many."""
+    subjects = band.injection.subjects
+    component = band.injection.parameters.get("component")
+    if len(subjects) == 1:
+        who = short(subjects[0])
+    elif isinstance(component, str):
+        who = f"{len(subjects)} {component}"
+    else:
+        who = listing([short(subject) for subject in subjects], most=1)
+    return f"{band.injection.fault} {who if len(who) <= _LONGEST_NAME else who[: _LONGEST_NAME - 1] + '…'}"
 
 
-def _packed(faults: Sequence[FaultBand], last: datetime, axis: TimeAxis) -> list[list[FaultBand]]:
-    """Lay faults in rows so that neither bands nor their names overlap; the last row takes what has no room."""
-    rows: list[list[FaultBand]] = []
-    filled: list[float] = []
-    for band in sorted(faults, key=lambda f: f.prepared):
-        left = axis.x(band.prepared)
-        right = max(axis.x(band.ended or last), left) + text_width(_fault_name(band), 12) + 90
-        row = next((i for i, until in enumerate(filled) if until <= left), len(rows))
-        if row == len(rows) and len(rows) < _MOST_FAULT_ROWS:
-            rows.append([])
-            filled.append(0.0)
-        row = min(row, len(rows) - 1)
-        rows[row].append(band)
-        filled[row] = max(filled[row], right)
-    return rows
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One fault's place in its row: from the recipe on disk to the end, and its name beside or inside."""
+
+    band: FaultBand
+    prepared: float
+    touched: float
+    right: float
+    said: str
+    place: str
+    """Of the name: inside, after or before the bar."""
+    name_x: float
+    name_room: tuple[float, float]
+
+    @property
+    def low(self) -> float:
+        """Return where it begins, name included."""
+        return min(self.prepared, self.name_room[0])
+
+    @property
+    def high(self) -> float:
+        """Return where it ends, name included."""
+        return max(self.right, self.name_room[1])
 
 
-def _faults(rows: Sequence[Sequence[FaultBand]], last: datetime, axis: TimeAxis, top: float) -> list[Markup]:
-    drawn = []
-    for index, row in enumerate(rows):
-        y = top + 6 + index * _ROW
-        taken: list[tuple[float, float]] = []
-        drawn += [_fault(band, last, axis, y=y, taken=taken) for band in row]
-    return drawn
-
-
-def _fault(band: FaultBand, last: datetime, axis: TimeAxis, *, y: float, taken: list[tuple[float, float]]) -> Markup:
+def _bar(band: FaultBand, last: datetime, axis: TimeAxis) -> Bar:
     end = band.ended or last
     prepared, touched = axis.x(band.prepared), axis.x(band.touched)
     right = max(axis.x(end), touched + _NARROWEST)
+    said = seconds((end - band.touched).total_seconds()) if band.restored else f"{band.fate}!"
+    width = text_width(f"{_fault_name(band)}  {said}", 12)
+    if right - touched > width + 12:
+        return Bar(band, prepared, touched, right, said, "inside", touched + 6, (touched, right))
+    if right + 6 + width <= _WIDTH:
+        return Bar(band, prepared, touched, right, said, "after", right + 6, (right + 1, right + 6 + width))
+    x = max(prepared - 6, width)
+    return Bar(band, prepared, touched, right, said, "before", x, (x - width, x - 1))
+
+
+def _packed(faults: Sequence[FaultBand], last: datetime, axis: TimeAxis) -> list[list[Bar]]:
+    """Lay faults in rows so that neither bars nor names overlap; the last row takes what has no room."""
+    rows: list[list[Bar]] = []
+    for band in sorted(faults, key=lambda f: f.prepared):
+        bar = _bar(band, last, axis)
+        row = next((r for r in rows if all(bar.low > other.high or other.low > bar.high for other in r)), None)
+        if row is None and len(rows) < _MOST_FAULT_ROWS:
+            row = []
+            rows.append(row)
+        (row if row is not None else rows[-1]).append(bar)
+    return rows
+
+
+def _faults(rows: Sequence[Sequence[Bar]], last: datetime, top: float) -> list[Markup]:
+    drawn = []
+    for index, row in enumerate(rows):
+        taken: list[tuple[float, float]] = [(bar.prepared, bar.right) for bar in row]
+        drawn += [_fault(bar, last, y=top + 6 + index * _ROW, taken=taken) for bar in row]
+    return drawn
+
+
+def _fault(bar: Bar, last: datetime, *, y: float, taken: list[tuple[float, float]]) -> Markup:
+    band = bar.band
+    told = f"{_fault_name(band)}: injected {clock(band.touched, digits=3)}, {band.fate} {clock(band.ended or last)} UTC"
     parts = [
-        tag("title", f"{_fault_name(band)}: injected {clock(band.touched, digits=3)}, {band.fate} {clock(end)} UTC"),
-        tag("line", x1=prepared, x2=touched, y1=y + 8, y2=y + 8, class_="prepared"),
+        tag("title", told),
+        tag("line", x1=bar.prepared, x2=bar.touched, y1=y + 8, y2=y + 8, class_="prepared"),
     ]
     if band.injected:
         kind = "band" if band.restored else "band band-open"
-        parts.append(tag("rect", x=touched, y=y, width=right - touched, height=16, rx=2, class_=kind))
-    said = seconds((end - band.touched).total_seconds()) if band.restored else f"{band.fate}!"
-    width = text_width(f"{_fault_name(band)}  {said}", 12)
-    place, x, room = _label_place(prepared, touched, right, width)
-    if all(room[1] < start or until < room[0] for start, until in taken):
-        words = [tag("tspan", _fault_name(band), class_="name"), tag("tspan", f"  {said}")]
-        parts.append(tag("text", *words, x=x, y=y + 12, class_=place))
-        taken.append(room)
-    taken.append((prepared, right))
+        parts.append(tag("rect", x=bar.touched, y=y, width=bar.right - bar.touched, height=16, rx=2, class_=kind))
+    start, until = bar.name_room
+    if bar.place == "inside" or all(until < left or right < start for left, right in taken):
+        words = [tag("tspan", _fault_name(band), class_="name"), tag("tspan", f"  {bar.said}")]
+        parts.append(tag("text", *words, x=bar.name_x, y=y + 12, class_=bar.place))
+        taken.append(bar.name_room)
     return group(parts, class_="fault" if band.restored else "fault open")
-
-
-def _label_place(prepared: float, touched: float, right: float, width: float) -> tuple[str, float, tuple[float, float]]:
-    """Return where a fault's name goes (inside its band, after it, or before it), and the stretch that it takes."""
-    if right - touched > width + 12:
-        return "inside", touched + 6, (touched, right)
-    if right + 6 + width <= _WIDTH:
-        return "after", right + 6, (right + 1, right + 6 + width)
-    x = max(prepared - 6, width)
-    return "before", x, (x - width, x - 1)
 
 
 def _path(story: Story, path: str, axis: TimeAxis, top: float) -> list[Markup]:

@@ -16,7 +16,8 @@ PLATFORM = "platform"
 OPERATORS = "operators"
 _OPERATOR = "operator"  # what the census calls every operator's service
 _CROWDS = ("outside", "node", PLATFORM, "unknown")  # boxes whose components are mere addresses
-_MOST_ADDRESSES = 4
+_MOST_ADDRESSES = {"node": 1}  # of a box, before they are drawn as one; of others:
+_MOST_OTHERS = 4
 _INFRASTRUCTURE = (Role.DATABASE, Role.BROKER, Role.CACHE)
 _INFRASTRUCTURE_NAMES = ("galera", "rabbitmq", "memcached", "redis", "ovn", "ovsdb")
 _KEPT_PAIRS = 40
@@ -172,8 +173,8 @@ class _Known:
         component = plain.text(side, "component") or plain.text(side, "replica") or service
         if component in self.operators or service == _OPERATOR:
             return End(OPERATORS, component)
-        if (crowd := len(self.crowds.get(service, ()))) > _MOST_ADDRESSES:
-            return End(service, f"{crowd} addresses")
+        if (crowd := len(self.crowds.get(service, ()))) > _MOST_ADDRESSES.get(service, _MOST_OTHERS):
+            return End(service, f"{crowd} {'nodes' if service == 'node' else 'addresses'}")
         return End(service, component)
 
     def gather(self, censuses: Iterable[Mapping[str, Json]]) -> None:
@@ -188,7 +189,7 @@ class _Known:
 
     def home(self, component: Component) -> End:
         """Return where a component of the inventory belongs."""
-        return End(OPERATORS if component.name in self.operators else component.service, component.name)
+        return End(OPERATORS if component.name in self.operators else component.service or "unknown", component.name)
 
     def column(self, box: str) -> Column:
         """Return where a box stands."""

@@ -96,7 +96,12 @@ def measure(samples: Iterable[Sample], *, start: float, end: float) -> Measured:
     if end < start:
         msg = f"a watch that ends ({end}) before it starts ({start})"
         raise HarnessBug(msg)
-    inside = [sample for sample in samples if sample.asked >= start and sample.shows_at <= end]
+    # What was asked before the end may be answered after it; that it was open is knowledge of the time before.
+    inside = [
+        Sample(sample.asked, min(sample.ended, end), sample.detail)
+        for sample in samples
+        if start <= sample.asked <= end
+    ]
     # Of two at one moment the failure comes first, so that an answer right after it ends the outage.
     ordered = sorted(inside, key=lambda sample: (sample.shows_at, sample.ok))
     outages = _outages(ordered, start, end)

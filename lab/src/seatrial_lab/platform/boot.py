@@ -139,8 +139,8 @@ class Boot:
             for container in pod["containers"]:
                 program = "controller" if document["kind"] == "Deployment" else "speaker"
                 container.update(image=IMAGE, imagePullPolicy="Never", command=[f"/opt/lab/bin/{program}"])
-                for probe in ("readinessProbe", "livenessProbe"):
-                    container.get(probe, {}).update(initialDelaySeconds=1, periodSeconds=5)
+                container.get("readinessProbe", {}).update(initialDelaySeconds=1, periodSeconds=5, timeoutSeconds=5)
+                container.get("livenessProbe", {}).update(periodSeconds=20, timeoutSeconds=10, failureThreshold=6)
         return documents
 
     def _platform_ready(self) -> bool:

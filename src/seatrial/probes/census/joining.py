@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from seatrial.probes.census.parties import Directory, Frontend, Party
-from seatrial.probes.census.sockets import End, Sample, is_any, is_loopback
+from seatrial.probes.census.parties import OUTSIDE, UNKNOWN, Directory, Frontend, Party
+from seatrial.probes.census.sockets import End, Sample, State, is_any, is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,11 @@ class Seen:
     """(own end, end that was called) to process."""
     servers: dict[tuple[End, End], str | None] = field(default_factory=dict)
     """(own end, caller's end) to process."""
+    earlier: set[tuple[End, End]] = field(default_factory=set)
+    """Sockets that were in TIME_WAIT at the first look already: their calls may have ended before the watch began."""
 
-    def add(self, ip: str, samples: Iterable[Sample]) -> None:
-        """Add what the containers of the pod with this address showed at one moment."""
+    def add(self, ip: str, samples: Iterable[Sample], *, first: bool = False) -> None:
+        """Add what the containers of the pod with this address showed at one moment; ``first``: of the watch."""
         processes: dict[int, str] = {}
         rows = {}
         for sample in samples:
@@ -48,6 +50,8 @@ class Seen:
             if not row.connected or is_loopback(row.remote.ip) or is_any(row.remote.ip):
                 continue
             own = End(ip, row.local.port)
+            if first and row.state == State.TIME_WAIT:
+                self.earlier.add((own, row.remote))
             if row.local.port in listening or own in self.listeners:
                 _keep(self.servers, (own, row.remote), processes.get(row.inode))
             else:
@@ -59,7 +63,26 @@ class Seen:
             dict(self.listeners),
             {k: v for k, v in self.clients.items() if k[0] not in own},
             {k: v for k, v in self.servers.items() if k[1] not in own},
+            set(self.earlier),
         )
+
+    def of_the_watch(self, directory: Directory) -> tuple[Seen, Counter[str]]:
+        """Return what is left without the earlier calls of pods that are gone, and those calls by address.
+
+        A pod that was deleted within the minute before the watch still shows in its peers' TIME_WAIT, and no listing
+        can name it any more. What such an address did *during* the watch stays, unnamed.
+        """
+        gone: Counter[str] = Counter()
+
+        def kept(key: tuple[End, End]) -> bool:
+            if key not in self.earlier or directory.name(key[1].ip).service != UNKNOWN:
+                return True
+            gone[key[1].ip] += 1
+            return False
+
+        clients = {k: v for k, v in self.clients.items() if kept(k)}
+        servers = {k: v for k, v in self.servers.items() if kept(k)}
+        return Seen(dict(self.listeners), clients, servers, set(self.earlier)), gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +184,9 @@ def _leads(directory: Directory, called: End, server: End) -> bool:
         return True
     frontend = directory.frontends.get((called.ip, called.port))
     if frontend is None:
-        return False
+        # A Service that has been replaced since leaves clients that call an address nobody has any more. That the
+        # server names this very caller, on the port that was called, says where the call arrived.
+        return called.port == server.port and directory.name(called.ip).service == OUTSIDE
     # Backends change while a watch lasts (Galera's Service follows the active member), so the pod's component counts.
     return server.ip in frontend.backends or directory.name(server.ip).component == frontend.party.component
 

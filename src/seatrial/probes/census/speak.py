@@ -22,7 +22,7 @@ ERLANG_FLAGS = 0x4 | 0x10 | 0x80 | 0x100 | 0x200 | 0x400 | 0x800 | 0x70000 | 0x1
 
 
 SHORT_S = 1.0
-"""Patience with the rarer protocols, whose servers answer at once or never; an HTTP server may have to think."""
+"""Patience with one question; most servers answer at once or never."""
 
 
 class Caller:
@@ -30,6 +30,7 @@ class Caller:
 
     def __init__(self, patience_s: float) -> None:
         self.patience_s = patience_s
+        self.short_s = min(SHORT_S, patience_s)
         self.own: list[list[Any]] = []
 
     def connect(self, ip: str, port: int) -> socket.socket:
@@ -41,11 +42,11 @@ class Caller:
         self.own.append(list(connection.getsockname()[:2]))
         return connection
 
-    def ask(self, ip: str, port: int, question: bytes) -> bytes:
+    def ask(self, ip: str, port: int, question: bytes, wait_s: float | None = None) -> bytes:
         """Return what comes back for one question on a fresh connection."""
         with self.connect(ip, port) as connection:
             connection.sendall(question)
-            return hear(connection, min(SHORT_S, self.patience_s))
+            return hear(connection, self.short_s if wait_s is None else wait_s)
 
 
 def hear(connection: socket.socket, patience_s: float) -> bytes:
@@ -62,16 +63,15 @@ def identify(caller: Caller, ip: str, port: int) -> tuple[str, str]:
     with caller.connect(ip, port) as connection:
         greeting = hear(connection, min(0.4, caller.patience_s))
         if greeting:
-            return greeted(connection, greeting, caller.patience_s)
+            return greeted(connection, greeting, caller.short_s)
         try:
             connection.sendall(HTTP)
-            answer = hear(connection, caller.patience_s)
+            answer = hear(connection, caller.short_s)
         except OSError:
             answer = b""
     protocol, proof = answered(answer)
-    if protocol == "http" and not proof.startswith("HTTP/1.1 400") and not proof.startswith("HTTP/1.0 400"):
-        return protocol, proof
-    if protocol == "amqp":
+    # Many web servers answer 400 in plain text to whoever forgets that they want TLS.
+    if protocol and not proof.startswith(("HTTP/1.1 400", "HTTP/1.0 400")):
         return protocol, proof
     for method in (tls, memcached, epmd, erlang):
         try:
@@ -80,6 +80,10 @@ def identify(caller: Caller, ip: str, port: int) -> tuple[str, str]:
             found = None
         if found:
             return found
+    if not answer:
+        # Nobody known. A web server may have to think; it is given more time than all others.
+        answer = caller.ask(ip, port, HTTP, caller.patience_s)
+        protocol, proof = answered(answer)
     return (protocol, proof) if protocol else ("unknown", "accepts connections, answers " + shown(answer))
 
 
@@ -131,6 +135,7 @@ def tls(caller: Caller, ip: str, port: int) -> tuple[str, str] | None:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with caller.connect(ip, port) as plain:
+        plain.settimeout(caller.short_s)
         try:
             secure = context.wrap_socket(plain)
         except ssl.SSLError as refusal:

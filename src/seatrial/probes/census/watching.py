@@ -3,7 +3,7 @@
 A call is missed only if neither end's socket, TIME_WAIT included, lives at any sample. TIME_WAIT lasts 60 s on the end
 that closed first, so reading every pod more often than that sees every call that was closed in good order, those up
 to a minute before the first sample too. Not seen: calls that were reset (no TIME_WAIT), attempts that nobody answered,
-UDP, and traffic inside one pod.
+UDP, and traffic inside one pod. Calls that pods made which were gone before the watch began are counted, not judged.
 """
 
 from __future__ import annotations
@@ -63,7 +63,11 @@ def watch(
 ) -> tuple[Observation, ...]:
     """Watch all connections of the deployment for ``watch_s`` seconds and return one ``census`` Observation.
 
-    ``every_s``: seconds between two samples of a pod; at most 55, or calls could slip through.
+    ``every_s``: seconds between two samples of a pod; at most 55, or calls could slip through. The value is {watched_s,
+    samples, from, to, read: [subject], unread: [{subject, why}], edges: [{from, to, port, via, protocol, proof,
+    count}],
+    listeners: [{..., port, protocol, proof}], spoken_error, departed: [{address, connections}]}; each side of an edge,
+    and each listener, is {service, component, replica, role, subject, process}.
     """
     subject = f"deployment/{deployment.target.name}"
     every_s = min(every_s, TIME_WAIT_S - _MARGIN_S)
@@ -82,7 +86,7 @@ def _census(
 ) -> dict[str, Json]:
     kube, state, samples = deployment.kube, _Watch(), 0
     while True:
-        _sample(deployment, state)
+        _sample(deployment, state, first=samples == 0)
         samples += 1
         left = until - time.monotonic()
         if left <= 0:
@@ -100,7 +104,8 @@ def _census(
     book = parties.platform_api(book, platform)
     proofs, own, spoken_error = _speak(kube, inventory, state, platform)
     read, unread = _coverage(state)
-    edges = join(state.seen.without(own), book, proofs)
+    seen, departed = state.seen.without(own).of_the_watch(book)
+    edges = join(seen, book, proofs)
     return {
         "watched_s": round((ended_at - asked_at).total_seconds(), 3),
         "samples": samples,
@@ -111,10 +116,11 @@ def _census(
         "edges": [_edge(edge, count) for edge, count in sorted(edges.items(), key=_by_name)],
         "listeners": _listeners(state, book, proofs),
         "spoken_error": spoken_error,
+        "departed": [{"address": ip, "connections": count} for ip, count in sorted(departed.items())],
     }
 
 
-def _sample(deployment: Deployment, state: _Watch) -> None:
+def _sample(deployment: Deployment, state: _Watch, *, first: bool) -> None:
     """Read every pod of the deployment once, a few at a time."""
     pods = _pods(deployment, state)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -124,7 +130,7 @@ def _sample(deployment: Deployment, state: _Watch) -> None:
         if samples:
             state.looked[subject].append(time.monotonic())
             for ip in _own_addresses(pod):
-                state.seen.add(ip, samples)
+                state.seen.add(ip, samples, first=first)
             for sample in samples:
                 state.networks[PodNetwork(pod["spec"].get("nodeName", ""), sample.gateways, sample.networks)] = None
         if why:

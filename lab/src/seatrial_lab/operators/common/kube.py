@@ -29,6 +29,11 @@ class KubeError(Exception):
         super().__init__(message)
         self.status = status
 
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may well succeed in a moment: nobody answered, was busy, or wrote in between."""
+        return self.status in (0, CONFLICT, 429) or self.status >= 500
+
 
 @dataclass(frozen=True, slots=True)
 class ExecResult:
@@ -103,9 +108,9 @@ class Kube:
                 text = await answer.text()
                 if answer.status >= 400:
                     raise KubeError(f"{method} {path}: {_reason(text, answer.reason)}", answer.status)
-        except (aiohttp.ClientError, TimeoutError) as problem:
+                return cast("Json", json.loads(text))
+        except (aiohttp.ClientError, TimeoutError, ValueError) as problem:
             raise KubeError(f"{method} {path}: {type(problem).__name__} {problem}") from problem
-        return cast("Json", json.loads(text))
 
     async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Json | None:
         """One object, or None when there is none of that name."""

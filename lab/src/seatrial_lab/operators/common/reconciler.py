@@ -169,8 +169,18 @@ class Reconciler:
             waker = self._wakers[controller.resource.kind, key] = asyncio.Event()
             task = asyncio.create_task(self._tend(controller, key, waker), name=f"{controller.resource.kind} {key[1]}")
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(lambda ended: self._ended(ended, controller, key))
         waker.set()
+
+    def _ended(self, task: asyncio.Task[None], controller: Controller, key: Key) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.critical(
+                "%s %s is tended no more until it is heard of again",
+                *task.get_name().split(),
+                exc_info=task.exception(),
+            )
+            self._wakers.pop((controller.resource.kind, key), None)
 
     async def _tend(self, controller: Controller, key: Key, waker: asyncio.Event) -> None:
         """One round after another for one custom resource, until it is gone."""
@@ -180,7 +190,7 @@ class Reconciler:
                 await asyncio.wait_for(waker.wait(), timeout=pause or None)
             await asyncio.sleep(SETTLE_S)
             waker.clear()
-            next_look = await self._round(controller, key)
+            next_look = await self._round(controller, key, again=failures > 0)
             if next_look is None and waker.is_set():
                 continue  # gone, but something of that name was heard of since
             if next_look is None:
@@ -189,15 +199,18 @@ class Reconciler:
             failures = failures + 1 if next_look == 0 else 0
             pause = min(FIRST_RETRY_S * 2 ** (failures - 1), LAST_RETRY_S) if failures else next_look
             if failures:
-                await asyncio.sleep(pause)  # not even events hurry what keeps failing
+                await asyncio.sleep(FIRST_RETRY_S)  # not even events hurry what keeps failing more than this
 
-    async def _round(self, controller: Controller, key: Key) -> float | None:
-        """One round; returns when to look again, 0 after an error, None when there is nothing to tend any more."""
+    async def _round(self, controller: Controller, key: Key, *, again: bool) -> float | None:
+        """One round; returns when to look again, 0 after an error, None when there is nothing to tend any more.
+
+        `again` says that the round before failed too: what may be a moment's trouble of the API is not told at once.
+        """
         namespace, name = key
         try:
             cr = await self._kube.get(controller.resource, name, namespace=namespace)
-        except KubeError as problem:
-            log.warning("%s %s: %s", controller.resource.kind, name, problem)
+        except KubeError as unread:
+            log.warning("%s %s: %s", controller.resource.kind, name, unread)
             return 0
         if cr is None or cr["metadata"].get("deletionTimestamp"):
             return None
@@ -205,28 +218,34 @@ class Reconciler:
         conditions = Conditions(controller.conditions, before.get("conditions") or ())
         status = {k: v for k, v in before.items() if k not in ("conditions", "observedGeneration")}
         this = Round(self._kube, cr, conditions, status, _echo=self._remember)
-        failed = False
+        problem = await self._attempt(controller, this)
+        if isinstance(problem, KubeError) and problem.passing and not again:
+            return 0
+        if problem is not None:
+            conditions.failed(conditions.first_open(), f"{type(problem).__name__}: {problem}")
         try:
-            if not before.get("conditions"):
+            await self._report(controller, this)
+        except KubeError as unwritten:
+            log.warning("%s %s: its status could not be written: %s", controller.resource.kind, name, unwritten)
+            return 0
+        return this.look_again_s if problem is None else 0
+
+    async def _attempt(self, controller: Controller, this: Round) -> Exception | None:
+        """Reconcile; returns what went wrong, if anything."""
+        try:
+            if not (this.cr.get("status") or {}).get("conditions"):
                 await self._report(controller, this)
             await controller.reconcile(this)
         except NotYet as wait:
-            _say(conditions, wait)
+            _say(this.conditions, wait)
             this.look_again(wait.look_again_s)
         # The one boundary where any error is caught: a mistake in one resource must not stop the others from being
         # tended, and must be seen where people look, in the resource's own condition.
         except Exception as problem:
-            log.warning(
-                "%s %s: %s", controller.resource.kind, name, problem, exc_info=not isinstance(problem, KubeError)
-            )
-            conditions.failed(conditions.first_open(), f"{type(problem).__name__}: {problem}")
-            failed = True
-        try:
-            await self._report(controller, this)
-        except KubeError as problem:
-            log.warning("%s %s: its status could not be written: %s", controller.resource.kind, name, problem)
-            failed = True
-        return 0 if failed else this.look_again_s
+            unexpected = not isinstance(problem, KubeError)
+            log.warning("%s %s: %s", controller.resource.kind, this.name, problem, exc_info=unexpected)
+            return problem
+        return None
 
     async def _report(self, controller: Controller, this: Round) -> None:
         """Write the status, if this round changes it."""

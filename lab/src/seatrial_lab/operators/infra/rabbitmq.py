@@ -32,7 +32,8 @@ IMAGE: Final = "lab.local/base:1"
 PORT: Final = 5672
 BROKER_UID: Final = 42439  # kolla's number for rabbitmq; the machine's own would differ from machine to machine
 MEMORY_MARK: Final = "400MB"
-RESOURCES: Final = {"requests": {"cpu": "50m", "memory": "160Mi"}}
+# Processor is not so much asked for as weighed: whoever starts beside a broker must not starve it.
+RESOURCES: Final = {"requests": {"cpu": "200m", "memory": "160Mi"}}
 # How long an orderly stop waits for queues to have a majority without this broker, and what the pod is then given.
 AWAIT_QUORUM_S: Final = 60
 GRACE_S: Final = 75
@@ -163,6 +164,7 @@ def _manifests(wanted: Wanted, storage: tuple[str, str]) -> list[Json]:
         ),
         user_conf=user_conf,
         setup=(TEMPLATES / "setup.sh").read_text(),
+        first=(TEMPLATES / "first.erl").read_text(),
         config_hash=hash_of([conf, user_conf, plugins]),
         service_labels={**wanted.labels, **(service_meta.get("labels") or {})},
         service_annotations=service_meta.get("annotations") or {},

@@ -105,14 +105,6 @@ async def _objects(this: Round) -> None:
     """Everything that follows from the resource alone."""
     config = {"galera.cnf": _config(this.name, str(this.spec.get("customServiceConfig") or "").strip())}
     scripts = {path.name: path.read_text() for path in sorted((TEMPLATES / "scripts").iterdir()) if path.is_file()}
-    account = await this.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "ServiceAccount",
-            "metadata": {"name": f"galera-{this.name}", "labels": labels_of(this.name)},
-        }
-    )
-    this.conditions.true(SERVICE_ACCOUNT_READY, "ServiceAccount created")
     manifests = render(
         TEMPLATES,
         "galera.yaml.j2",
@@ -124,7 +116,7 @@ async def _objects(this: Round) -> None:
         # Members read the scripts when they next start; a changed configuration must restart them.
         config_hash=hash_of(config),
         # So must a new service account of the same name: the pods' tokens are the old one's, and open nothing any more.
-        account=account["metadata"]["uid"],
+        account=await _service_account(this),
         replicas=int(this.spec["replicas"]),
         image=this.spec["containerImage"],
         uid=MYSQL_UID,
@@ -142,6 +134,14 @@ async def _objects(this: Round) -> None:
         await this.apply(manifest)
         if manifest["kind"] in established:
             this.conditions.true(*established[manifest["kind"]])
+
+
+async def _service_account(this: Round) -> str:
+    """The account of the pods; returns its uid."""
+    metadata = {"name": f"galera-{this.name}", "labels": labels_of(this.name)}
+    account = await this.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    this.conditions.true(SERVICE_ACCOUNT_READY, "ServiceAccount created")
+    return str(account["metadata"]["uid"])
 
 
 def _config(name: str, custom: str) -> str:
