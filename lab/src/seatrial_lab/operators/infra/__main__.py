@@ -5,4 +5,5 @@ from seatrial_lab.operators.infra.memcached import MEMCACHED_CONTROLLER
 from seatrial_lab.operators.infra.rabbitmq import RABBITMQ_CONTROLLER
 from seatrial_lab.operators.infra.transport_url import TRANSPORT_URL_CONTROLLER
 
-serve("infra", (RABBITMQ_CONTROLLER, TRANSPORT_URL_CONTROLLER, MEMCACHED_CONTROLLER))
+if __name__ == "__main__":
+    serve("infra", (RABBITMQ_CONTROLLER, TRANSPORT_URL_CONTROLLER, MEMCACHED_CONTROLLER))
