@@ -34,9 +34,10 @@ BROKER_UID: Final = 42439  # kolla's number for rabbitmq; the machine's own woul
 MEMORY_MARK: Final = "400MB"
 # Processor is not so much asked for as weighed: whoever starts beside a broker must not starve it.
 RESOURCES: Final = {"requests": {"cpu": "200m", "memory": "160Mi"}}
-# How long an orderly stop waits for queues to have a majority without this broker, and what the pod is then given.
-AWAIT_QUORUM_S: Final = 60
-GRACE_S: Final = 75
+# How long an orderly stop waits for queues to have a majority without this broker, and what the pod is given in all.
+# RHOSO waits ten minutes; that is also how long it then takes there to replace a StatefulSet that was deleted.
+AWAIT_QUORUM_S: Final = 20
+GRACE_S: Final = 35
 LOOK_AGAIN_S: Final = 5.0
 
 

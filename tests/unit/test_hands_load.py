@@ -1,0 +1,158 @@
+"""Load by a real Locust process against a small server: its figures arrive, and it ends, also when nobody ends it."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seatrial.load.journal import figures, quantile
+from seatrial.load.runner import Load, profiles, running
+from seatrial.model.errors import BadInput
+from seatrial.model.journal import EventKind
+from seatrial.model.target import Cloud, Kubernetes, Target
+
+PASSWORD = "a-password-that-nobody-may-see"
+
+
+class _Keystone(http.server.BaseHTTPRequestHandler):
+    """Says yes to everything that the load test asks of Keystone."""
+
+    def do_GET(self) -> None:
+        self._say(200)
+
+    def do_DELETE(self) -> None:
+        self._say(204)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._say(201)
+
+    def _say(self, status: int) -> None:
+        body = json.dumps({"project": {"id": "p1"}}).encode() if status != 204 else b""
+        self.send_response(status)
+        self.send_header("X-Subject-Token", "t")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[Target]:
+    """A target whose cloud is a small server of this process."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Keystone)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    auth = {
+        "auth_url": f"http://127.0.0.1:{server.server_address[1]}/v3",
+        "username": "admin",
+        "password": PASSWORD,
+        "project_name": "admin",
+    }
+    clouds = tmp_path / "clouds.yaml"
+    clouds.write_text(json.dumps({"clouds": {"small": {"auth": auth}}}))
+    yield Target("small", Kubernetes(tmp_path / "none"), Cloud(clouds, "small"))
+    server.shutdown()
+    server.server_close()
+
+
+def test_figures_arrive_while_it_runs_and_it_ends_when_told(target: Target, tmp_path: Path) -> None:
+    """Each second's figures are handed on as LOAD events; the process is gone afterwards; no file holds the password."""
+    told: list[tuple[EventKind, Mapping[str, object]]] = []
+    with running(Load(users=2), target, folder=tmp_path, note=lambda kind, data: told.append((kind, data))) as load:
+        process = load._process
+        time.sleep(1.5)
+    assert process.returncode is not None
+    assert {kind for kind, _ in told} == {EventKind.LOAD}
+    assert sum(int(str(data["requests"])) for _, data in told) > 0
+    assert all(data["failures"] == 0 for _, data in told)
+    assert PASSWORD not in "".join(path.read_text() for path in (tmp_path / "load.jsonl", tmp_path / "locust.log"))
+
+
+def test_it_ends_by_itself_when_the_harness_is_killed(target: Target, tmp_path: Path) -> None:
+    """kill -9 of the harness leaves no load that nobody stops."""
+    code = (
+        "import sys, time; from pathlib import Path; from seatrial.load.runner import Load, Running;"
+        "from seatrial.model.target import *; where = Path(sys.argv[1]);"
+        "target = Target('small', Kubernetes(where), Cloud(where / 'clouds.yaml', 'small'));"
+        "load = Running(Load(users=1), target, folder=where, note=lambda *_: None); load.wait_until_it_loads();"
+        "print(load._process.pid, flush=True); time.sleep(60)"
+    )
+    argv = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as harness:
+        assert harness.stdout is not None
+        load = int(harness.stdout.readline())
+        harness.send_signal(signal.SIGKILL)
+    ends = time.monotonic() + 20
+    while _alive(load):
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    # An orphan that has ended stays a zombie until whoever adopted it looks.
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        (Load(profile="keystne"), "did you mean 'keystone'"),
+        (Load(shape="stedy"), "did you mean 'steady'"),
+        (Load(users=0), "1 or more"),
+    ],
+)
+def test_a_load_that_does_not_exist_is_refused_before_anything_starts(
+    load: Load, said: str, target: Target, tmp_path: Path
+) -> None:
+    """With what is accepted, and the nearest name."""
+    with pytest.raises(BadInput, match=said), running(load, target, folder=tmp_path, note=lambda *_: None):
+        pass
+
+
+def test_shapes_are_no_profile() -> None:
+    """Only load tests can be chosen."""
+    assert "keystone" in profiles()
+    assert "shapes" not in profiles()
+
+
+@given(st.lists(st.floats(0, 1e5, allow_nan=False), min_size=1), st.floats(0, 1, allow_nan=False))
+def test_a_quantile_is_one_of_the_numbers_and_grows_with_the_share(numbers: list[float], share: float) -> None:
+    """Nearest rank: no time is reported that nobody waited."""
+    ordered = sorted(numbers)
+    value = quantile(ordered, share)
+    assert value in ordered
+    assert quantile(ordered, 0) == ordered[0]
+    assert quantile(ordered, 1) == ordered[-1]
+    assert value is not None
+    assert sum(number <= value for number in ordered) >= int(share * 1000) / 1000 * len(ordered) - 1e-6
+
+
+def test_a_second_without_requests_has_no_times() -> None:
+    """Nothing is not zero milliseconds."""
+    assert figures(0.0, 3, [], 0) == {
+        "t": "1970-01-01T00:00:00.000+00:00",
+        "users": 3,
+        "requests": 0,
+        "failures": 0,
+        "p50_ms": None,
+        "p95_ms": None,
+    }
