@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seatrial.faults import KINDS, build, proc, proof
+from seatrial.faults.absence import ScaleAway
 from seatrial.faults.compose import together
 from seatrial.faults.drift import DeleteObject, SetReplicas
 from seatrial.faults.fixture_queue import read_transport_url
@@ -18,6 +19,7 @@ EXAMPLES: list[Fault] = [
     DeletePod(Selector("galera", Pick.ACTIVE)),
     KillProcess(Selector("rabbitmq", Pick.NAMED, "rabbitmq-server-1"), "rabbitmq"),
     PauseProcess(Selector("operators", Pick.ALL)),
+    ScaleAway(Selector("operators", Pick.ALL)),
     DeleteObject("Service", "keystone-internal", "openstack"),
     SetReplicas("keystone", 3),
     SqlSchema(),

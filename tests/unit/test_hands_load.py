@@ -70,7 +70,7 @@ def target(tmp_path: Path) -> Iterator[Target]:
 
 
 def test_figures_arrive_while_it_runs_and_it_ends_when_told(target: Target, tmp_path: Path) -> None:
-    """Each second's figures are handed on as LOAD events; the process is gone afterwards; no file holds the password."""
+    """Each second is handed on as a LOAD event; the process is gone afterwards; no file holds the password."""
     told: list[tuple[EventKind, Mapping[str, object]]] = []
     with running(Load(users=2), target, folder=tmp_path, note=lambda kind, data: told.append((kind, data))) as load:
         process = load._process

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from seatrial.agent import names
 from seatrial.agent.failures import Unanswered
 
-_SERVER_ERROR = 500
+_REFUSED = 400
 
 
 class HttpAccess(NamedTuple):
@@ -49,9 +49,9 @@ class HttpSession:
         return answer.status, answer.read()
 
     def ask(self) -> None:
-        """GET the URL; an answer below 500 means that the service serves."""
+        """GET the URL; a refusal (401, 404, 503, ...) means that this is not the service, or that it does not serve."""
         status, _ = self.exchange("GET", None, {})
-        if status >= _SERVER_ERROR:
+        if status >= _REFUSED:
             raise Unanswered(f"HTTP {status}")
 
     def close(self) -> None:

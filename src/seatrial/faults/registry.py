@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 
+from seatrial.faults.absence import ScaleAway
 from seatrial.faults.compose import Together
 from seatrial.faults.drift import DeleteObject, SetReplicas
 from seatrial.faults.fixture_pod import AgentPod
@@ -42,6 +43,7 @@ KINDS: Mapping[str, Make] = {
     DeletePod.kind: DeletePod.from_given,
     KillProcess.kind: KillProcess.from_given,
     PauseProcess.kind: PauseProcess.from_given,
+    ScaleAway.kind: ScaleAway.from_given,
     DeleteObject.kind: DeleteObject.from_given,
     SetReplicas.kind: SetReplicas.from_given,
     AgentPod.kind: AgentPod.from_given,

@@ -63,12 +63,12 @@ def wait_whole(deployment: Deployment, injection: Injection, *, replaced: frozen
         raise UndoFailed(f"{injection.fault} {injection.id}: not whole again within repair = {limit:g} s: {seen}")
 
 
-def members(deployment: Deployment, workload: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the pods of one component, those being deleted left out."""
+def members(deployment: Deployment, workload: Mapping[str, Any], *, leaving: bool = False) -> list[dict[str, Any]]:
+    """Return the pods of one component; with ``leaving`` also those that are being deleted, which may still work."""
     labels = ",".join(f"{key}={value}" for key, value in sorted(workload["labels"].items()))
     found = deployment.kube.list("Pod", namespace=workload["namespace"], labels=labels)
     return sorted(
-        (pod for pod in found if _belongs(pod, workload) and "deletionTimestamp" not in pod["metadata"]),
+        (pod for pod in found if _belongs(pod, workload) and (leaving or "deletionTimestamp" not in pod["metadata"])),
         key=lambda pod: str(pod["metadata"]["name"]),
     )
 

@@ -31,7 +31,7 @@ class Link:
         self._changed = threading.Condition()
         self._drained: list[dict[str, Any]] = []
         self._stopped = False
-        self._closing = False
+        self._closing = threading.Event()
         self._best_trip = float("inf")
         self._offset_s = 0.0
         channel.send(json.dumps(config))
@@ -81,7 +81,7 @@ class Link:
 
     def close(self) -> None:
         """End the agent."""
-        self._closing = True
+        self._closing.set()
         self._channel.close()
         for thread in self._threads:
             thread.join(5)
@@ -103,7 +103,7 @@ class Link:
 
     def _break(self, why: str) -> None:
         with self._changed:
-            if not self._closing and self.broken is None:
+            if not self._closing.is_set() and self.broken is None:
                 self.broken = why
             self._changed.notify_all()
 
@@ -142,6 +142,6 @@ class Link:
             self._offset_s = at - (sent + trip / 2)
 
     def _stay(self) -> None:
-        while self.broken is None and not self._closing:
+        while self.broken is None and not self._closing.is_set():
             self._command("ping", sent=time.time())
-            time.sleep(_PING_S)
+            self._closing.wait(_PING_S)

@@ -146,9 +146,9 @@ class Reconciler:
         own = self._echoes.get(meta["uid"]) == meta["resourceVersion"]
         if gone:
             self._echoes.pop(meta["uid"], None)
-        elif own:
-            return
         for controller in self._controllers:
+            if own and not gone and all(watch.resource != kind for watch in controller.watches):
+                continue  # it wrote this itself; to another controller of this operator that watches, it is news
             for key in _woken(controller, kind, body):
                 self._wake(controller, key)
 
