@@ -43,7 +43,8 @@ def row(what: str, seconds: list[float], note: str = "") -> None:
 
 def known_outages(target: Path) -> None:
     """Drop packets to Keystone's public address for known times, and compare with what the path probe saw."""
-    from seatrial.traffic.measuring import outages_of_public_path  # noqa: PLC0415 (after the lab is up)
+    from seatrial.entry.target import load_target  # noqa: PLC0415 (after the lab is up)
+    from seatrial.traffic.measuring import outages_of_public_path  # noqa: PLC0415 (likewise)
 
     table = "seatrial_bench"
     for cut in CUTS_S:
@@ -57,7 +58,7 @@ def known_outages(target: Path) -> None:
             subprocess.run(["nft", "delete", "table", "ip", table], check=True)
             return time.monotonic() - began
 
-        real, seen = outages_of_public_path(target, cut_off)
+        real, seen = outages_of_public_path(load_target(target), cut_off)
         print(f"{f'outage of {real:.3f} s, as measured':44} {seen:8.3f} s  off by {1000 * (seen - real):+.0f} ms")
 
 

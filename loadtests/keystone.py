@@ -19,7 +19,19 @@ from seatrial.load.journal import PREFIX, attach
 
 _CREATED = 201
 _ANSWER_S = 20
-CLOUD = OpenStackConfig().get_one()
+
+
+def the_cloud() -> Any:
+    """Return the cloud that OS_CLOUD names; ends with one line when clouds.yaml has no such entry."""
+    config = OpenStackConfig()
+    known, name = sorted(set(config.get_cloud_names()) - {"defaults"}), os.environ.get("OS_CLOUD")
+    if name not in known:
+        where = config.config_filename or "no clouds.yaml was found; OS_CLIENT_CONFIG_FILE names one"
+        raise SystemExit(f"OS_CLOUD: found {name!r}; accepted: {', '.join(known) or 'nothing'} ({where})")
+    return config.get_one(cloud=name)
+
+
+CLOUD = the_cloud()
 AUTH = CLOUD.get_auth_args()
 VERIFY, _ = CLOUD.get_requests_verify_args()
 URL = str(AUTH["auth_url"]).rstrip("/").removesuffix("/v3")

@@ -236,13 +236,12 @@ def judge(options: Namespace) -> int:
 
 
 def report(options: Namespace) -> int:
-    """Write the reports of a stored run again, and print where they are."""
+    """Write the reports of a stored run again, and print what they say and where they are."""
     folder = RunFolder.open(options.run)
-    from seatrial.reporting import write_all  # noqa: PLC0415
+    from seatrial.reporting import show, write_all  # noqa: PLC0415
 
     write_all(folder.path)
-    folder.write_manifest()
-    showing.console().print(f"report: {folder.html}", soft_wrap=True)
+    show(folder.path, showing.console())
     return Exit.CONFORMS
 
 

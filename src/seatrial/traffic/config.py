@@ -11,7 +11,7 @@ from seatrial.model.errors import Unreachable
 if TYPE_CHECKING:
     from seatrial.clients.deployment import Deployment
 
-_EVERY_S = 0.02
+EVERY_S = 0.02
 _ROWS_EVERY_S = 0.05
 _MESSAGES_EVERY_S = 0.05
 _PROJECTS_EVERY_S = 0.5
@@ -58,7 +58,9 @@ def inside(
     return _limited(paths, ledgers if ledger else [])
 
 
-def outside(deployment: Deployment, projects: ProjectsAccess | None) -> dict[str, Any]:
+def outside(
+    deployment: Deployment, projects: ProjectsAccess | None, *, every_s: float = _PUBLIC_EVERY_S
+) -> dict[str, Any]:
     """Return the configuration of the agent on this machine: the public API as users reach it."""
     url = deployment.openstack.identity_url
     ca, verify = _authorities(deployment.openstack.trust)
@@ -75,7 +77,7 @@ def outside(deployment: Deployment, projects: ProjectsAccess | None) -> dict[str
                 **trust,
             }
         )
-    return _limited([{"kind": "http", "name": "public", "url": url, "every_s": _PUBLIC_EVERY_S, **trust}], ledgers)
+    return _limited([{"kind": "http", "name": "public", "url": url, "every_s": every_s, **trust}], ledgers)
 
 
 def internal_url(deployment: Deployment) -> str:
@@ -90,7 +92,7 @@ def internal_url(deployment: Deployment) -> str:
 
 
 def _limited(paths: list[dict[str, Any]], ledgers: list[dict[str, Any]]) -> dict[str, Any]:
-    asked = [{"every_s": _EVERY_S, **path} for path in paths]
+    asked = [{"every_s": EVERY_S, **path} for path in paths]
     return {"max_s": _MOST_S, "silence_s": _SILENCE_S, "paths": asked, "ledgers": ledgers}
 
 

@@ -125,6 +125,7 @@ KEYSTONE_SERVICE_CONTROLLER: Final = Controller(
     resource=KEYSTONE_SERVICE,
     reconcile=reconcile_service,
     conditions=(API, CLIENT, SERVICE, USER),
+    watches=(Watch(SECRET, _everything),),
 )
 
 KEYSTONE_ENDPOINT_CONTROLLER: Final = Controller(

@@ -1,0 +1,119 @@
+"""Components that are gone until they are put back: scaled to nothing, those that would restore the others first.
+
+This needs no shell in the container and no init above the daemon, so it reaches what signals can't (the operators of a
+real deployment are single binaries in images that hold nothing else), and it lasts: nobody starts them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from seatrial.faults import proof, select, wholeness
+from seatrial.faults.given import Given, of_selector
+from seatrial.model.errors import NotPermitted, Unreachable
+from seatrial.model.fault import Injection, Pick, Selector
+from seatrial.model.inventory import Component, Inventory
+from seatrial.model.observation import Json, Observation
+from seatrial.model.target import Grant
+
+if TYPE_CHECKING:
+    from seatrial.clients.deployment import Deployment
+
+_SCALABLE = ("Deployment", "StatefulSet")
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleAway:
+    """Scales all selected workloads to 0 and waits until their pods are gone; undo gives them their counts back."""
+
+    selector: Selector
+    kind: ClassVar[str] = "scale_away"
+    grant: ClassVar[Grant] = Grant.DISRUPT
+    one_way: ClassVar[bool] = False
+
+    @classmethod
+    def from_given(cls, given: Given) -> ScaleAway:
+        """Make the fault of parameters that somebody wrote."""
+        return cls(given.selector())
+
+    def parameters(self) -> Mapping[str, Json]:
+        """Return what makes an equal fault."""
+        return of_selector(self.selector)
+
+    def applies(self, inventory: Inventory) -> str | None:
+        """Return why it may not run: less than all is asked for, or something that can't be scaled."""
+        if self.selector.pick is not Pick.ALL:
+            return f"a workload is scaled away whole: pick {Pick.ALL.value!r}, not {self.selector.pick.value!r}"
+        refusal = select.reason(self.selector, inventory)
+        if refusal is not None:
+            return refusal
+        for component in select.components(self.selector, inventory):
+            if component.kind not in _SCALABLE:
+                return f"{component.subject} can't be scaled"
+        return None
+
+    def prepare(self, deployment: Deployment, inventory: Inventory, seed: int) -> Injection:
+        """Keep every workload's replica count, in the order in which they have to go."""
+        chosen = select.resolve(self.selector, inventory, seed=seed, limits=deployment.target.limits)
+        found = {one.component.subject: one.component for one in chosen}
+        ordered = sorted(found.values(), key=_restorers_first)
+        workloads = {str(entry["name"]): entry for entry in _entries(wholeness.workloads(deployment, chosen))}
+        recipe: dict[str, Json] = {"workloads": [workloads[component.name] for component in ordered]}
+        return proof.new_injection(self.kind, self.parameters(), [one.replica.subject for one in chosen], recipe)
+
+    def inject(self, deployment: Deployment, injection: Injection) -> None:
+        """Scale one after the other, each only when the one before has no pod left that could restore it."""
+        for workload in proof.entries(injection.recipe, "workloads"):
+            _scale(deployment, workload, 0)
+            gone, _ = proof.eventually(deployment, "repair", partial(_absent, deployment, workload))
+            if not gone:
+                raise Unreachable(f"the pods of {workload['name']} do not go away")
+
+    def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
+        """Prove that no selected workload has a pod."""
+
+        def ask() -> tuple[bool, proof.Proof]:
+            left = [w["name"] for w in proof.entries(injection.recipe, "workloads") if not _absent(deployment, w)[0]]
+            return not left, {"still_there": left}
+
+        return proof.took_hold(injection, lambda: proof.eventually(deployment, "proof", ask))
+
+    def undo(self, deployment: Deployment, injection: Injection) -> None:
+        """Give the counts back, last first, where they are 0; then wait until all are whole."""
+        for workload in reversed(proof.entries(injection.recipe, "workloads")):
+            now = deployment.kube.get(workload["kind"], workload["name"], namespace=workload["namespace"])
+            # A count that somebody else has set since is theirs.
+            if now is not None and now["spec"].get("replicas") == 0:
+                _scale(deployment, workload, workload["desired"])
+        wholeness.wait_whole(deployment, injection)
+
+    def is_gone(self, deployment: Deployment, injection: Injection) -> Observation:
+        """Prove that every workload is whole."""
+        return proof.is_gone(injection, lambda: wholeness.whole(deployment, injection.recipe))
+
+
+def _restorers_first(component: Component) -> tuple[bool, bool, str]:
+    """Order by who would put whom back: what nobody owns, then the meta-operator, then the rest."""
+    return (
+        bool(component.owners),
+        component.service != "openstack" and "openstack" not in component.name,
+        component.name,
+    )
+
+
+def _absent(deployment: Deployment, workload: Mapping[str, Any]) -> tuple[bool, proof.Proof]:
+    return not wholeness.members(deployment, workload, leaving=True), {}
+
+
+def _scale(deployment: Deployment, workload: Mapping[str, Any], replicas: int) -> None:
+    if workload["kind"] not in _SCALABLE:
+        raise NotPermitted(f"a {workload['kind']} can't be scaled")
+    patch = {"spec": {"replicas": replicas}}
+    deployment.kube.patch(workload["kind"], workload["name"], patch, namespace=workload["namespace"])
+
+
+def _entries(workloads: list[Json]) -> list[dict[str, Any]]:
+    return [entry for entry in workloads if isinstance(entry, dict)]
