@@ -55,7 +55,7 @@ class _Keystone(http.server.BaseHTTPRequestHandler):
 def target(tmp_path: Path) -> Iterator[Target]:
     """A target whose cloud is a small server of this process."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Keystone)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     auth = {
         "auth_url": f"http://127.0.0.1:{server.server_address[1]}/v3",
         "username": "admin",

@@ -107,11 +107,8 @@ def write_on_every_member(session: Session) -> tuple[Observation, ...]:
 
 
 def look_at_queues(session: Session) -> tuple[Observation, ...]:
-    """Read what every member of the broker says about its cluster, and where every queue is kept."""
-    inventory = session.inventory()
-    return session.record_all(
-        (*rabbitmq.members(session.deployment, inventory), *rabbitmq.queues(session.deployment, inventory))
-    )
+    """Read where the broker keeps every queue."""
+    return session.record_all(rabbitmq.queues(session.deployment, session.inventory()))
 
 
 def let_users_work(session: Session) -> Running:
@@ -240,9 +237,34 @@ def _leader_of(look: Observation, name: str) -> str:
 def regain(session: Session, disruption: Disruption[Any]) -> Observation:
     """Take a hurt back, or wait until it is repaired, and prove it; then measure a while longer."""
     gone = session.repair(disruption)
+    if _hit(session.inventory(), disruption, BROKER):
+        _await_members(session)
     session.phase("measuring after")
     waiting.pause(session.budgets["settle"])
     return gone
+
+
+def _hit(inventory: Inventory, disruption: Disruption[Any], service: str) -> bool:
+    own = {replica.subject for component in inventory.of_service(service) for replica in component.replicas}
+    return bool(own & set(disruption.injection.subjects))
+
+
+def _await_members(session: Session) -> tuple[Observation, ...]:
+    """Ask the members of the broker until all see each other: a pod that is ready may not have joined yet."""
+    session.phase("waiting for the broker's members")
+    inventory = session.inventory()
+    polled = waiting.poll(
+        lambda: session.record_all(rabbitmq.members(session.deployment, inventory)),
+        lambda looks: all(_running_nodes(look) == len(looks) for look in looks),
+        within_s=session.budgets["repair"],
+        every_s=2,
+    )
+    return polled.value
+
+
+def _running_nodes(look: Observation) -> int:
+    nodes = look.value.get("running_nodes") if isinstance(look.value, dict) else None
+    return len(nodes) if isinstance(nodes, list) else 0
 
 
 def make_drift(session: Session) -> tuple[Observation, ...]:

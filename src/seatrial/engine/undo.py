@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from seatrial import waiting
 from seatrial.clients.deployment import Deployment
 from seatrial.faults import build
 from seatrial.journal.codec import encode, to_json
 from seatrial.journal.folder import RunFolder
 from seatrial.journal.reader import open_injections
 from seatrial.journal.writer import JournalWriter
-from seatrial.model.errors import BadInput, Problem, SeatrialError, UndoFailed
+from seatrial.model.errors import BadInput, Problem, SeatrialError, UndoFailed, Unreachable
 from seatrial.model.fault import Fault, Injection
 from seatrial.model.journal import EventKind
 from seatrial.model.observation import Observation
@@ -33,8 +34,10 @@ def take_back(
     ``undo`` tries again: it is idempotent.
     """
     journal.append(EventKind.UNDOING, {"injection": injection.id})
+    patience = waiting.seconds(deployment.target.budgets, "undo_retry")
     try:
-        fault.undo(deployment, injection)
+        # What was hurt is often what has to answer now: one lost request must not taint a deployment.
+        waiting.persist(lambda: fault.undo(deployment, injection), (Unreachable,), within_s=patience, every_s=2)
         gone = record(fault.is_gone(deployment, injection))
     except SeatrialError as error:
         raise _failed(journal, injection, str(error)) from error

@@ -231,7 +231,7 @@ def judge(options: Namespace) -> int:
     out = showing.console()
     showing.verdict_lines(out, found.verdicts)
     told = f"differs from the stored run: {', '.join(changed)}" if changed else "the same verdicts as stored"
-    out.print(f"verdicts: {showing.counts(found.verdicts)}; {told}")
+    out.print(f"verdicts: {showing.counts(found.verdicts)}; {told}", soft_wrap=True)
     return of_verdicts(found.verdicts)
 
 
