@@ -80,7 +80,8 @@ def lab() -> Iterator[Lab]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whatever asks for the lab, so that nobody forgets to."""
+    """Mark whatever asks for the lab, so that nobody forgets to; those that boot labs of their own come first."""
     for item in items:
         if "lab" in getattr(item, "fixturenames", ()) or "alone" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.lab)
+    items.sort(key=lambda item: "alone" not in getattr(item, "fixturenames", ()))

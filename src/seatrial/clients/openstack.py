@@ -18,7 +18,7 @@ from seatrial.model.errors import BadInput, NotPermitted, Problem, Unreachable
 from seatrial.model.target import Secret, Target
 
 _T = TypeVar("_T")
-_ANSWER_S = 20.0
+_ANSWER_S = 10.0
 _EXCERPT = 300
 
 
@@ -149,7 +149,8 @@ def _region(target: Target) -> Any:
         config = sdk_config.OpenStackConfig(
             config_files=[str(path)], secure_files=[], vendor_files=[], load_envvars=False
         )
-        return config.get_one(cloud=name)
+        # The deadline of everything that is asked, the login included: a black hole must not hold up a trial.
+        return config.get_one(cloud=name, api_timeout=_ANSWER_S)
     except (sdk_errors.ConfigException, sdk_errors.SDKException, keystone_errors.ClientException) as problem:
         raise BadInput([Problem(f"cloud.name {name!r} in {path}", _short(problem), accepted)]) from problem
     except (yaml.YAMLError, OSError, AttributeError, TypeError) as problem:
