@@ -46,7 +46,7 @@ CASES = (
         flips=("SCALE-1",),
         why="the database is a component too, and it then has one instance",
     ),
-    Case("classic-queues", "MSG-2", "rabbitmq", scenario="broker and killed"),
+    Case("classic-queues", "MSG-2", "rabbitmq", scenario="queue and killed"),
     Case("one-node-for-all", "SCALE-1", "keystone"),
     Case("orphan-operator", "OPS-1", "barbican"),
     Case("drift-uncorrected", "OPS-2", "keystone"),

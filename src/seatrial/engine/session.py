@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -150,13 +150,15 @@ class Session:
         try:
             yield self._scope
         finally:
-            try:
-                self._scope.attendants.close()
-            finally:
-                try:
-                    self._take_back_all(Kept.HURT, Kept.SCENARIO)
-                finally:
-                    self._scope = None
+            # Hurts first, whatever ended the scenario: who watches may take its time to stop, the hurt must not wait.
+            with ExitStack() as ending:
+                ending.callback(self._leave)
+                ending.callback(self._take_back_all, Kept.SCENARIO)
+                ending.callback(self._scope.attendants.close)
+                ending.callback(self._take_back_all, Kept.HURT)
+
+    def _leave(self) -> None:
+        self._scope = None
 
     def workplace(self, name: str) -> Path:
         """Return a new folder below the run's evidence for something that leaves files of its own."""
@@ -166,7 +168,7 @@ class Session:
         return place
 
     def during(self, attendant: AbstractContextManager[T]) -> T:
-        """Let something go on beside the scenario's steps; it is ended before what was hurt is taken back."""
+        """Let something go on beside the scenario's steps, until it ends and what was hurt has been taken back."""
         if self._scope is None:
             msg = "something is to go on beside a scenario, and there is none"
             raise HarnessBug(msg)
