@@ -122,6 +122,24 @@ def refuse_writes(name: str, user: str, rules: list[dict[str, Any]]) -> list[dic
     return [policy, binding]
 
 
+def refuse(kubectl: Kubectl, name: str, user: str, rules: list[dict[str, Any]], proof: str) -> None:
+    """Have the API server refuse an operator's writes, and wait until it does so for ``proof`` (``kind/name``)."""
+    kubectl.apply(refuse_writes(name, user, rules))
+    change = json.dumps({"metadata": {"annotations": {"seatrial-lab/deviation": name}}})
+    asked = ["patch", proof, "-n", "openstack", "--as", user, "--dry-run=server", "--type=merge", "-p", change]
+
+    def refused() -> bool:
+        try:
+            kubectl.run(*asked)
+        except BootFailed as said:
+            if name in str(said):
+                return True
+            raise
+        return False
+
+    until("the refusal", refused)
+
+
 def lift(kubectl: Kubectl, name: str) -> None:
     """Remove an admission policy."""
     kinds = ("validatingadmissionpolicybinding", "validatingadmissionpolicy")
@@ -143,12 +161,3 @@ def sql(kubectl: Kubectl, pod: str, statement: str) -> str:
     script = "IFS= read -r MYSQL_PWD; export MYSQL_PWD; exec mysql -uroot --batch --skip-column-names"
     argv = ["exec", "-i", "-n", "openstack", pod, "-c", "galera", "--", "sh", "-c", script]
     return kubectl.run(*argv, text=f"{password}\n{statement}\n")
-
-
-def succeeds(kubectl: Kubectl, *argv: str) -> bool:
-    """Tell whether a kubectl command succeeds."""
-    try:
-        kubectl.run(*argv)
-    except BootFailed:
-        return False
-    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seatrial_lab.platform.apply import Kubectl
-from seatrial_lab.violations.deviation import Violation, lift, operator_user, refuse_writes
+from seatrial_lab.violations.deviation import Violation, lift, operator_user, refuse
 
 NAME = "drift-uncorrected"
 WRITES = ["CREATE", "UPDATE"]
@@ -14,7 +14,7 @@ RULES = [
 
 
 def _apply(kubectl: Kubectl) -> None:
-    kubectl.apply(refuse_writes(NAME, operator_user(kubectl, "keystone"), RULES))
+    refuse(kubectl, NAME, operator_user(kubectl, "keystone"), RULES, "deployment/keystone")
 
 
 VIOLATION = Violation(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seatrial_lab.platform.apply import Kubectl
-from seatrial_lab.violations.deviation import Violation, lift, operator_user, refuse_writes, rolled_out, until
+from seatrial_lab.violations.deviation import Violation, lift, operator_user, refuse, rolled_out, until
 
 NAME = "lying-condition"
 SET = "memcached"
@@ -25,7 +25,7 @@ def _replicas(kubectl: Kubectl) -> int:
 
 
 def _apply(kubectl: Kubectl) -> None:
-    kubectl.apply(refuse_writes(NAME, operator_user(kubectl, "infra"), RULES))
+    refuse(kubectl, NAME, operator_user(kubectl, "infra"), RULES, f"statefulset/{SET}")
     fewer = str(_replicas(kubectl) - 1)
     kubectl.run("scale", "statefulset", SET, "-n", "openstack", f"--replicas={fewer}")
     until("one instance less", lambda: rolled_out(kubectl, "statefulset", SET))
