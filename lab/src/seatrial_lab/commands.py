@@ -45,6 +45,9 @@ def run(asked: argparse.Namespace) -> int:
 def _alone() -> Iterator[None]:
     """Hold the lab's lock, so that two commands never change it at once."""
     lock = Path("/run/lock/seatrial-lab") if os.access("/run/lock", os.W_OK) else Path("/tmp/seatrial-lab.lock")  # noqa: S108
+    if os.geteuid() != 0:
+        msg = "only root can change the lab; run the same command as root"
+        raise LabError(msg)
     with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -80,6 +83,8 @@ def build(asked: argparse.Namespace) -> int:
 
 def up(asked: argparse.Namespace) -> int:
     """Bring the lab up, or leave nothing."""
+    if os.geteuid() != 0:
+        _check(asked.size)
     with _alone():
         state = paths.state()
         if state.exists():
@@ -125,9 +130,6 @@ def _begin(state: Path, size: str) -> None:
 def down(asked: argparse.Namespace) -> int:
     """End everything and remove every trace."""
     with _alone():
-        if os.geteuid() != 0:
-            msg = "only root can end the lab's processes; run the same command as root"
-            raise LabError(msg)
         progress = Progress("down")
         if not sweep.leftovers(paths.state(), TOPOLOGY):
             progress.done("no lab is up; nothing to remove")
