@@ -27,7 +27,7 @@ def stopped(lab: Lab) -> list[str]:
 def test_what_a_killed_run_left_is_taken_back(lab: Lab, tmp_path: Path, moment: str) -> None:
     """Killed while it pauses all operators: afterwards nothing is stopped, and nothing of the harness is there."""
     argv = ["run", "resilience", "--target", str(lab.target), "--out", str(tmp_path), "--requirement", "OPS-3"]
-    folder = kill_when(argv, tmp_path, moment, "together")
+    folder = kill_when(argv, tmp_path, moment, "pause_process")
     for _ in range(2):  # undoing twice is as good as once
         done = seatrial("undo", str(folder), "--target", str(lab.target))
         assert done.returncode == 0, done.stdout + done.stderr
