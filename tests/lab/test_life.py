@@ -26,6 +26,17 @@ def alone() -> Iterator[None]:
     assert seatrial_lab("down").returncode == 0
 
 
+def alive() -> Iterator[tuple[str, str]]:
+    """Yield pid and name of every process that lives; a dead one that the machine's init has yet to reap does not."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            head, tail = stat.read_text().rsplit(")", 1)
+        except OSError:
+            continue
+        if tail.split()[0] != "Z":
+            yield stat.parent.name, head.split("(", 1)[1]
+
+
 def machine() -> dict[str, set[str]]:
     """Everything that a lab could leave behind: namespaces, links, mounts, groups, firewall rules, folders."""
 
@@ -35,10 +46,7 @@ def machine() -> dict[str, set[str]]:
     mounts = {line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()}
     groups = {str(p) for root in Path("/sys/fs/cgroup").iterdir() if root.is_dir() for p in root.glob("seatrial*")}
     kept = ("containerd", "etcd", "kube", "beam.smp", "mariadbd", "coredns", "uwsgi", "speaker", "controller")
-    named = set(Path("/proc").glob("[0-9]*/comm"))
-    running = {
-        f"{p.parent.name} {name}" for p in named if p.exists() and (name := p.read_text().strip()).startswith(kept)
-    }
+    running = {f"{pid} {name}" for pid, name in alive() if name.startswith(kept)}
     return {
         "namespaces": lines("ip", "netns", "list"),
         "links": {line.split(":")[1].split("@")[0].strip() for line in lines("ip", "-o", "link")},
