@@ -19,8 +19,8 @@ from pathlib import Path
 
 BOOTS = 3
 CUTS_S = (0.1, 0.5, 2.0)
-NODE = "/run/netns/seatrial-control"
-LINK = "st-ctlplane"
+NODES = tuple(f"/run/netns/seatrial-node-{n}" for n in range(3))
+"""The lab's own namespaces: a rule in them goes away with the lab, even if this program is killed."""
 
 
 def run(*argv: str) -> subprocess.CompletedProcess[str]:
@@ -50,12 +50,14 @@ def known_outages(target: Path) -> None:
     for cut in CUTS_S:
 
         def cut_off(cut: float = cut) -> float:
-            rule = f"add table ip {table}\nadd chain ip {table} c {{ type filter hook output priority 0; }}\n"
-            rule += f'add rule ip {table} c oifname "{LINK}" tcp dport 5000 drop\n'
-            subprocess.run(["nft", "-f", "-"], input=rule, text=True, check=True)
+            rule = f"add table ip {table}\nadd chain ip {table} c {{ type filter hook prerouting priority -300; }}\n"
+            rule += f"add rule ip {table} c iifname eth0 tcp dport 5000 drop\n"
+            for node in NODES:
+                subprocess.run(["nsenter", f"--net={node}", "nft", "-f", "-"], input=rule, text=True, check=True)
             began = time.monotonic()
             time.sleep(cut)
-            subprocess.run(["nft", "delete", "table", "ip", table], check=True)
+            for node in NODES:
+                subprocess.run(["nsenter", f"--net={node}", "nft", "delete", "table", "ip", table], check=True)
             return time.monotonic() - began
 
         real, seen = outages_of_public_path(load_target(target), cut_off)

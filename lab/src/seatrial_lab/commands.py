@@ -177,25 +177,16 @@ def shell(asked: argparse.Namespace) -> int:
         space = network.NAMESPACES / machines[asked.name].namespace
         command = asked.command or [os.environ.get("SHELL", "/bin/sh")]
         return subprocess.run(["nsenter", f"--net={space}", "--", *command], check=False).returncode
-    pods = _kubectl().get("pods", "-A")["items"]
+    kubectl = _kubectl()
+    pods = kubectl.get("pods", "-A")["items"]
     found = [pod["metadata"] for pod in pods if pod["metadata"]["name"] == asked.name]
     if not found:
         known = [*machines, *(pod["metadata"]["name"] for pod in pods)]
         msg = f"no pod and no machine {asked.name!r}; there are: {', '.join(sorted(known))}"
         raise UnknownName(msg)
     tty = ["-t"] if sys.stdin.isatty() else []
-    kubectl = [str(Programs.of_cache().binaries / "kubectl"), "--kubeconfig", str(paths.state() / "admin.kubeconfig")]
-    argv = [
-        *kubectl,
-        "exec",
-        "-i",
-        *tty,
-        "-n",
-        found[0]["namespace"],
-        asked.name,
-        "--",
-        *(asked.command or ["/bin/sh"]),
-    ]
+    where = ["-n", found[0]["namespace"], asked.name]
+    argv = [*kubectl.argv, "exec", "-i", *tty, *where, "--", *(asked.command or ["/bin/sh"])]
     return subprocess.run(argv, check=False).returncode
 
 

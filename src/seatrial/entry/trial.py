@@ -159,11 +159,10 @@ def planned_of(item: pytest.Item) -> Planned:
 
 
 def report(folder: RunFolder) -> None:
-    """Write everything that people read from a run that has ended, then the hashes."""
+    """Write everything that people read from a run that has ended, and the hashes of all of it."""
     from seatrial.reporting import write_all  # noqa: PLC0415  (drawing is loaded only when a run has ended)
 
     write_all(folder.path)
-    folder.write_manifest()
 
 
 def _given_folder(path: Path | None) -> RunFolder | None:

@@ -17,11 +17,11 @@ class Kubectl:
     """kubectl as the lab's administrator."""
 
     def __init__(self, program: Path, kubeconfig: Path) -> None:
-        self._argv = [str(program), "--kubeconfig", str(kubeconfig)]
+        self.argv = [str(program), "--kubeconfig", str(kubeconfig)]
 
     def run(self, *argv: str, text: str | None = None) -> str:
         """Run kubectl and return what it printed; raise BootFailed with its complaint if it fails."""
-        done = subprocess.run([*self._argv, *argv], check=False, capture_output=True, text=True, input=text)
+        done = subprocess.run([*self.argv, *argv], check=False, capture_output=True, text=True, input=text)
         if done.returncode:
             msg = f"kubectl {' '.join(argv)}: {done.stderr.strip()}"
             raise BootFailed(msg)
