@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial_lab.operators.common.conditions import Conditions
+from seatrial_lab.operators.common.database import Login
 from seatrial_lab.operators.common.kube import Kube
+from seatrial_lab.operators.common.messaging import Transport
 from seatrial_lab.operators.common.reconciler import NotYet, Round
 from seatrial_lab.operators.common.resources import KEYSTONE_API, Json, Resource, resource_of
 from seatrial_lab.operators.keystone import api as keystone
 from seatrial_lab.operators.keystone import config
-from seatrial_lab.operators.keystone.config import Login, Transport
 
 LOCKS = Path(__file__).parents[1] / "openstack"
 ADMIN, DATABASE, BUS = "admin-password", "database-password", "bus-password"

@@ -16,7 +16,7 @@ from seatrial_lab.operators.common.resources import (
     SECRET,
     Json,
 )
-from seatrial_lab.operators.keystone.config import plain
+from seatrial_lab.operators.common.secrets import plain
 from seatrial_lab.operators.keystone.identity import Admin, Identity, IdentityError, log_in
 
 API, CLIENT = "KeystoneAPIReady", "AdminServiceClientReady"

@@ -1,0 +1,81 @@
+"""A service's database and account, which the mariadb operator makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from seatrial_lab.operators.common.conditions import is_ready
+from seatrial_lab.operators.common.reconciler import NotYet, Round
+from seatrial_lab.operators.common.resources import MARIADB_ACCOUNT, MARIADB_DATABASE, SECRET
+from seatrial_lab.operators.common.secrets import plain
+
+# PyMySQL waits for ever by default. A member of the database that vanished without a word is given up after READ_S;
+# that must be more than Galera needs to drop a dead member, as commits on the others stand still until then.
+CONNECT_S: Final = 2
+READ_S: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Where a service's tables are, and as whom to get there."""
+
+    user: str
+    host: str
+    database: str
+    password: str = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """The URL as SQLAlchemy reads it."""
+        bounds = urlencode(
+            {"charset": "utf8mb4", "connect_timeout": CONNECT_S, "read_timeout": READ_S, "write_timeout": READ_S}
+        )
+        user, password = quote(self.user, safe=""), quote(self.password, safe="")
+        return f"mysql+pymysql://{user}:{password}@{self.host}/{self.database}?{bounds}"
+
+
+async def login(
+    this: Round,
+    name: str,
+    *,
+    instance: str,
+    in_use: bool,
+    account: str | None = None,
+    conditions: tuple[str, str] = ("DBReady", "MariaDBAccountReady"),
+) -> Login:
+    """See to a database and its account on a Galera, and return how to log in there; NotYet while they are made.
+
+    `name` is that of the MariaDBDatabase (`nova-api` for the database `nova_api`). `in_use` says that the service's
+    tables are there: then a database that fails over is told in the conditions, but holds up nothing.
+    """
+    database, labels = name.replace("-", "_"), {"dbName": instance}
+    live = await this.apply(
+        {
+            "apiVersion": MARIADB_DATABASE.api_version,
+            "kind": MARIADB_DATABASE.kind,
+            "metadata": {"name": name, "labels": labels},
+            "spec": {"name": database},
+        }
+    )
+    entry = await this.apply(
+        {
+            "apiVersion": MARIADB_ACCOUNT.api_version,
+            "kind": MARIADB_ACCOUNT.kind,
+            "metadata": {"name": account or name, "labels": {**labels, "mariaDBDatabaseName": name}},
+            "spec": {"requireTLS": False},
+        }
+    )
+    waiting_for = conditions[1] if is_ready(live) else conditions[0]
+    for condition, part in zip(conditions, (live, entry), strict=True):
+        if is_ready(part):
+            this.conditions.true(condition, f"{part['kind']} {part['metadata']['name']} is ready")
+        else:
+            this.conditions.waiting(condition, f"{part['kind']} {part['metadata']['name']} is not ready")
+    secret_name = (entry.get("status") or {}).get("currentSecret")
+    found = await this.get(SECRET, secret_name) if secret_name else None
+    if found is None or not (in_use or (is_ready(live) and is_ready(entry))):
+        raise NotYet(waiting_for, f"MariaDBDatabase {name} and MariaDBAccount {account or name} are being made")
+    host = f"{instance}.{this.namespace}.svc"
+    return Login(str(entry["spec"]["userName"]), host, database, plain(found)["DatabasePassword"])

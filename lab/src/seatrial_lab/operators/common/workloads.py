@@ -1,0 +1,147 @@
+"""Deployments, StatefulSets and Jobs of OpenStack's services: how their pods look, and whether they are as asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from seatrial_lab.operators.common.reconciler import NotYet, Round
+from seatrial_lab.operators.common.resources import Json
+from seatrial_lab.operators.common.templates import render, render_text
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+IMAGE: Final = "lab.local/base:1"
+HOME: Final = "/opt/lab/openstack"
+LOOK_AGAIN_S: Final = 5.0
+NETWORKS: Final = "k8s.v1.cni.cncf.io/networks"
+STATUS: Final = "k8s.v1.cni.cncf.io/network-status"
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What all pods of one resource have in common."""
+
+    account: str
+    """The ServiceAccount; its token is not given to pods."""
+    labels: Mapping[str, str]
+    uid: int
+    """The user that the processes run as: kolla's number for the service."""
+    image: str = IMAGE
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    networks: Sequence[str] = ()
+    """NetworkAttachmentDefinitions of the same namespace that the pods are attached to."""
+    volumes: Sequence[Json] = ()
+    mounts: Sequence[Json] = ()
+
+
+def config_volume(secret: str, at: str) -> tuple[Json, Json]:
+    """A volume of a Secret's files, and its mount in a container."""
+    volume = {"name": "config-data", "secret": {"secretName": secret, "defaultMode": 0o440}}
+    return volume, {"name": "config-data", "mountPath": at, "readOnly": True}
+
+
+def program(name: str) -> list[str]:
+    """The command that runs a program of OpenStack's environment, under an init that reaps."""
+    return ["catatonit", "--", f"{HOME}/bin/python", f"{HOME}/bin/{name}"]
+
+
+def wsgi(name: str, port: int, ini: str, probe: str, env: Mapping[str, str], *, memory: str = "192Mi") -> Json:
+    """The container of an API in uwsgi; `ini` is its file in the container, `probe` a path that needs no token."""
+    look = {"httpGet": {"path": probe, "port": port, "scheme": "HTTP"}}
+    return {
+        "name": name,
+        "command": [*program("uwsgi"), "--ini", ini],
+        "env": _env(env),
+        "ports": [{"name": name[:15].rstrip("-"), "containerPort": port, "protocol": "TCP"}],
+        "startupProbe": {**look, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 240},
+        "readinessProbe": {**look, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 3},
+        "livenessProbe": {**look, "periodSeconds": 30, "timeoutSeconds": 30, "failureThreshold": 3},
+        # Requests go on arriving until every node has heard that this pod leaves.
+        "lifecycle": {"preStop": {"sleep": {"seconds": 2}}},
+        "resources": {"requests": {"cpu": "50m", "memory": memory}},
+    }
+
+
+def daemon(name: str, command: Sequence[str], env: Mapping[str, str], memory: str = "128Mi") -> Json:
+    """The container of a process that serves no port: it lives as long as its process."""
+    resources = {"requests": {"cpu": "50m", "memory": memory}}
+    return {"name": name, "command": list(command), "env": _env(env), "resources": resources}
+
+
+def uwsgi_ini(port: int, module: str, procname: str, *extra: str) -> str:
+    """The file that uwsgi runs an API by; `extra` are further lines of it."""
+    values = {"port": port, "home": HOME, "module": module, "procname": procname, "extra": extra}
+    return render_text(TEMPLATES, "uwsgi.ini.j2", **values)
+
+
+def workload(
+    kind: str, name: str, runs: Runs, *, replicas: int, config_hash: str, containers: Sequence[Json], **more: object
+) -> Json:
+    """A Deployment or StatefulSet; a changed `config_hash` replaces the pods. `more` goes into the pods' spec."""
+    [document] = render(
+        TEMPLATES,
+        "workload.yaml.j2",
+        kind=kind,
+        name=name,
+        runs=runs,
+        replicas=replicas,
+        containers=[_filled(container, runs, config_hash) for container in containers],
+        networks=_networks(runs),
+        more=more,
+    )
+    return document
+
+
+def job(name: str, runs: Runs, command: Sequence[str], *, what: str, env: Sequence[Json] = ()) -> Json:
+    """A Job that runs one command to its end. Its pods carry no `service` label: Services must not take them in."""
+    container = {"name": name, "command": list(command), "env": list(env)}
+    resources = {"requests": {"cpu": "100m", "memory": "128Mi"}}
+    [document] = render(
+        TEMPLATES,
+        "job.yaml.j2",
+        name=name,
+        runs=runs,
+        labels={"owner": runs.labels.get("owner", name), "job": what},
+        containers=[{**_filled(container, runs, None), "resources": resources}],
+    )
+    return document
+
+
+def _filled(container: Json, runs: Runs, config_hash: str | None) -> Json:
+    changes = [{"name": "CONFIG_HASH", "value": config_hash}] if config_hash is not None else []
+    return {
+        "image": runs.image,
+        "imagePullPolicy": "IfNotPresent",
+        **container,
+        "env": [*changes, *(container.get("env") or ())],
+        "volumeMounts": [*runs.mounts, *(container.get("volumeMounts") or ())],
+    }
+
+
+def _env(values: Mapping[str, str]) -> list[Json]:
+    return [{"name": key, "value": value} for key, value in values.items()]
+
+
+def _networks(runs: Runs) -> list[Json]:
+    return [{"name": name, "interface": name} for name in runs.networks]
+
+
+def count(this: Round, live: Json, *, field: str = "readyCount") -> None:
+    """Tell in the status how many replicas are ready."""
+    this.status[field] = int((live.get("status") or {}).get("readyReplicas") or 0)
+
+
+def deployed(this: Round, live: Json, *, condition: str = "DeploymentReady") -> None:
+    """Say that all replicas serve with the configuration of now; NotYet while they do not."""
+    status, wanted = live.get("status") or {}, int(live["spec"]["replicas"])
+    counts = [int(status.get(key) or 0) for key in ("replicas", "updatedReplicas", "readyReplicas")]
+    # Of a StatefulSet whose pods are all of the one revision `updatedReplicas` may be left out.
+    if live["kind"] == "StatefulSet" and status.get("currentRevision") == status.get("updateRevision"):
+        counts[1] = counts[0]
+    current = status.get("observedGeneration") == live["metadata"]["generation"]
+    if not current or any(each != wanted for each in counts):
+        ready = int(status.get("readyReplicas") or 0)
+        raise NotYet(condition, f"{ready} of {wanted} replicas are ready", look_again_s=LOOK_AGAIN_S)
+    this.conditions.true(condition, f"{wanted} replicas are ready")
