@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,24 @@ def machine() -> dict[str, set[str]]:
     }
 
 
+def _hear_ctrl_c() -> None:
+    """A shell starts what it runs in the background with SIGINT ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextmanager
+def boot() -> Iterator[subprocess.Popen[bytes]]:
+    """A boot under way, as from a terminal; whatever the test does, it has ended afterwards."""
+    argv = [*LAB, "up", "--kubernetes-only"]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(argv, stdout=quiet, stderr=quiet, preexec_fn=_hear_ctrl_c)  # noqa: PLW1509 - no threads
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_a_boot_and_an_orderly_end_leave_the_machine_as_it_was(alone: None) -> None:
     """Up, then down: every namespace, link, mount, group, rule, process and folder is as before."""
     before = machine()
@@ -74,10 +93,8 @@ def test_a_boot_and_an_orderly_end_leave_the_machine_as_it_was(alone: None) -> N
 def test_a_boot_killed_at_any_moment_can_be_swept(alone: None, after_s: float) -> None:
     """kill -9 of `up` in the middle of things; `down` then leaves nothing."""
     before = machine()
-    process = subprocess.Popen([*LAB, "up", "--kubernetes-only"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(after_s)
-    process.kill()
-    process.wait()
+    with boot():
+        time.sleep(after_s)
     assert seatrial_lab("down").returncode == 0
     assert machine() == before
 
@@ -85,25 +102,25 @@ def test_a_boot_killed_at_any_moment_can_be_swept(alone: None, after_s: float) -
 def test_ctrl_c_is_an_orderly_down(alone: None) -> None:
     """Ctrl-C during a boot removes what the boot had made."""
     before = machine()
-    process = subprocess.Popen([*LAB, "up", "--kubernetes-only"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(4.0)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 130
+    with boot() as process:
+        time.sleep(4.0)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
     assert machine() == before
 
 
 def test_a_second_lab_is_refused_before_anything_is_touched(alone: None) -> None:
     """Two at once: the second says that a lab is up, and whose."""
-    process = subprocess.Popen([*LAB, "up", "--kubernetes-only"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (STATE / "lab.json").exists():
-        assert process.poll() is None
-        time.sleep(0.05)
-    second = seatrial_lab("up", "--kubernetes-only")
-    assert second.returncode == 1
-    assert "root" in second.stderr
-    assert "Traceback" not in second.stderr
-    process.send_signal(signal.SIGINT)
-    process.wait(timeout=30)
+    with boot() as process:
+        while not (STATE / "lab.json").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        second = seatrial_lab("up", "--kubernetes-only")
+        assert second.returncode == 1
+        assert "root" in second.stderr
+        assert "Traceback" not in second.stderr
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
 
 
 def test_a_dead_program_of_the_platform_is_started_again(alone: None) -> None:
