@@ -14,9 +14,12 @@ from seatrial_lab.operators.common.kube import Kube
 from seatrial_lab.operators.common.reconciler import Round
 from seatrial_lab.operators.common.resources import SERVICE, Json
 from seatrial_lab.operators.openstack import control_plane, operators
-from seatrial_lab.operators.openstack.control_plane import KEYSTONE, PARTS, children_of, is_enabled
+from seatrial_lab.operators.openstack.parts import PARTS, children_of, is_enabled
 
 HERE = Path(operators.__file__).parent
+
+
+[KEYSTONE] = [part for part in PARTS if part.section == "keystone"]
 
 
 def sample() -> Json:
@@ -24,9 +27,14 @@ def sample() -> Json:
     return cast("Json", next(d for d in documents if d["kind"] == "OpenStackControlPlane")["spec"])
 
 
-def test_the_sample_asks_for_all_four_parts() -> None:
-    """Size core: one cluster each of database, broker and cache, and Keystone."""
-    assert {part.section: sorted(children_of(part, sample())) for part in PARTS} == {
+def asked(spec: Json) -> dict[str, dict[str, Json]]:
+    """What each part of a control plane asks for, by name."""
+    return {part.section: {child.name: child.spec for child in children_of(part, spec)} for part in PARTS}
+
+
+def test_the_sample_of_size_core_asks_for_four_parts() -> None:
+    """One cluster each of database, broker and cache, and Keystone."""
+    assert {section: sorted(children) for section, children in asked(sample()).items() if children} == {
         "galera": ["openstack"],
         "rabbitmq": ["rabbitmq"],
         "memcached": ["memcached"],
@@ -42,12 +50,17 @@ def test_children_get_from_the_control_plane_what_they_leave_open() -> None:
         "nodeSelector": {"zone": "a"},
         "galera": {"templates": {"one": {"replicas": 3}, "two": {"secret": "own", "nodeSelector": {"zone": "b"}}}},
         "rabbitmq": {"templates": {"rabbitmq": {"persistence": {"storage": "1Gi"}}}},
+        "ovn": {"template": {"ovnDBCluster": {"ovndbcluster-nb": {"dbType": "NB"}}}},
     }
-    galera, rabbitmq, memcached, keystone = (children_of(part, spec) for part in PARTS)
-    assert galera["one"] == {"replicas": 3, "secret": "s", "storageClass": "fast", "nodeSelector": {"zone": "a"}}
-    assert galera["two"] == {"secret": "own", "storageClass": "fast", "nodeSelector": {"zone": "b"}}
-    assert rabbitmq["rabbitmq"]["persistence"] == {"storageClassName": "fast", "storage": "1Gi"}
-    assert memcached == keystone == {}
+    parts = asked(spec)
+    assert parts["galera"] == {
+        "one": {"replicas": 3, "secret": "s", "storageClass": "fast", "nodeSelector": {"zone": "a"}},
+        "two": {"secret": "own", "storageClass": "fast", "nodeSelector": {"zone": "b"}},
+    }
+    assert parts["rabbitmq"]["rabbitmq"]["persistence"] == {"storageClassName": "fast", "storage": "1Gi"}
+    assert sorted(parts["ovn"]) == ["ovncontroller", "ovndbcluster-nb", "ovnnorthd"]
+    assert parts["ovn"]["ovndbcluster-nb"]["storageClass"] == "fast"
+    assert parts["memcached"] == parts["keystone"] == {}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +93,7 @@ class Cluster:
 
 def conditions_after_a_round(spec: Json, *, ready: dict[str, str], address: bool = True) -> dict[str, Json]:
     service = {
+        "metadata": {"labels": {"service": "keystone", "endpoint": "public"}},
         "spec": {"type": "LoadBalancer"},
         "status": {"loadBalancer": {"ingress": [{"ip": "x"}] if address else []}},
     }

@@ -17,6 +17,7 @@ from seatrial_lab import paths
 from seatrial_lab.errors import BootFailed
 from seatrial_lab.host import cgroups, network, process
 from seatrial_lab.platform import control_plane, nodes
+from seatrial_lab.platform import definitions as crds
 from seatrial_lab.platform.api import Api
 from seatrial_lab.platform.apply import Kubectl, render
 from seatrial_lab.platform.programs import Programs
@@ -24,7 +25,6 @@ from seatrial_lab.topology import IMAGE, Size, Topology
 
 Say = Callable[[str], None]
 MANIFESTS = Path(__file__).parent / "manifests"
-CRDS = paths.PACKAGE / "crds"
 OPENSTACK = paths.PACKAGE / "operators/openstack"
 POLL_S = 0.3
 PATIENCE_S = {"control plane": 60.0, "nodes": 60.0, "platform pods": 90.0, "cloud": 300.0}
@@ -35,7 +35,17 @@ PLATFORM = (
     ("deployments", "metallb-system", "controller"),
     ("daemonsets", "metallb-system", "speaker"),
 )
-PASSWORDS = ("AdminPassword", "DbRootPassword", "MemcachedPassword", "KeystoneDatabasePassword")
+PASSWORDS = (
+    "AdminPassword",
+    "DbRootPassword",
+    "GlancePassword",
+    "KeystoneDatabasePassword",
+    "MemcachedPassword",
+    "MetadataSecret",
+    "NeutronPassword",
+    "NovaPassword",
+    "PlacementPassword",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +171,7 @@ class Boot:
         return bool(status.get("readyReplicas", 0) == status.get("replicas", -1))
 
     def _declare_cloud(self) -> None:
-        definitions = [d for file in sorted(CRDS.glob("*.yaml")) for d in yaml.safe_load_all(file.read_text()) if d]
+        definitions = crds.load()
         self.kubectl.apply(definitions)
         names = [definition["metadata"]["name"] for definition in definitions]
         self.kubectl.run("wait", "--for=condition=Established", "--timeout=30s", "crd", *names)

@@ -24,7 +24,7 @@ from seatrial_lab.operators.common.templates import render
 
 HERE: Final = Path(__file__).parent
 TEMPLATES: Final = HERE / "templates"
-OPERATORS: Final = ("openstack", "mariadb", "infra", "keystone")
+OPERATORS: Final = ("openstack", "mariadb", "infra", "keystone", "placement", "glance", "ovn", "neutron", "nova")
 NAME_LABEL: Final = "openstack.org/operator-name"
 OPERATOR_READY, DEPLOYMENTS_READY = "OpenStackOperatorReadyCondition", "OpenStackOperatorDeploymentsReadyCondition"
 
