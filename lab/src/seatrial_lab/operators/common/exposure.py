@@ -53,7 +53,7 @@ def service(namespace: str, port: Port, endpoint: str, override: Json) -> Json:
     meta, name = override.get("metadata") or {}, f"{port.service}-{endpoint}"
     spec = {"type": "ClusterIP", **(override.get("spec") or {})}
     told = {DNS_NAME: f"{name}.{namespace}.svc"} if spec["type"] == "LoadBalancer" else {}
-    number = {"name": name[:15].rstrip("-"), "port": port.number, "targetPort": port.number, "protocol": "TCP"}
+    number = {"name": name, "port": port.number, "targetPort": port.number, "protocol": "TCP"}
     return {
         "apiVersion": "v1",
         "kind": "Service",
