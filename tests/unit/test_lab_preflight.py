@@ -11,13 +11,13 @@ from ipaddress import IPv4Network
 import pytest
 
 from seatrial_lab.errors import CannotHost
-from seatrial_lab.host import preflight
-from seatrial_lab.topology import SIZES, TOPOLOGY, Size
+from seatrial_lab.host import network, preflight
+from seatrial_lab.topology import SIZES, TOPOLOGY
 
 
 def test_everything_lacking_is_told_at_once() -> None:
     """Too little memory and a range that is in use: both are named, each with what to do."""
-    greedy = Size("greedy", memory_mb=10**9, control_plane="core.yaml")
+    greedy = replace(SIZES["core"], memory_mb=10**9)
     everywhere = replace(TOPOLOGY, ctlplane=IPv4Network("0.0.0.0/1"), pods=IPv4Network("128.0.0.0/1"))
     found = preflight.lacks(everywhere, greedy, built=True)
     text = str(CannotHost(found))
@@ -40,3 +40,25 @@ def test_nodes_have_addresses_of_their_own() -> None:
     assert len({m.address for m in machines}) == len({m.namespace for m in machines}) == len(machines)
     ranges = [node.pods for node in TOPOLOGY.nodes]
     assert not any(a.overlaps(b) for i, a in enumerate(ranges) for b in ranges[i + 1 :])
+
+
+def test_devices_of_every_size_have_names_that_the_kernel_takes_and_down_knows() -> None:
+    """No name is longer than 15 letters or used twice, and the widest plan holds the names of every size."""
+    cabled = (*TOPOLOGY.nodes, *TOPOLOGY.computes)
+    ports = [machine.port(network) for network in TOPOLOGY.isolated for machine in cabled]
+    names = [*ports, *(network.switch for network in TOPOLOGY.networks), *(n.device for n in TOPOLOGY.networks)]
+    assert all(len(name) <= 15 for name in names)
+    assert len(set(names)) == len(names)
+    for size in SIZES.values():
+        assert set(network.namespaces(size.plan)) <= set(network.namespaces(TOPOLOGY))
+
+
+def test_ranges_of_a_network_do_not_overlap() -> None:
+    """What pods, load balancers and compute nodes get never meets, nor the machines' own addresses."""
+    for one in TOPOLOGY.networks:
+        bounds = [bound for ends in (one.pods, one.pool, one.computes) for bound in ends]
+        assert bounds == sorted(set(bounds))
+        assert all(bound in one.subnet for bound in bounds)
+    first, last = TOPOLOGY.networks[0].computes
+    assert all(first <= compute.address <= last for compute in TOPOLOGY.computes)
+    assert all(node.address < TOPOLOGY.networks[0].pods[0] for node in (TOPOLOGY.control, *TOPOLOGY.nodes))

@@ -94,7 +94,8 @@ def up(asked: argparse.Namespace) -> int:
         if not everything.is_complete():
             everything.build(Progress("build"))
         progress = Progress("up")
-        boot = Boot(state, TOPOLOGY, Programs.of_cache(), SIZES[asked.size], progress.step)
+        size = SIZES[asked.size]
+        boot = Boot(state, size.plan, Programs.of_cache(), size, progress.step)
         try:
             _begin(state, asked.size)
             boot.run(kubernetes_only=asked.kubernetes_only)

@@ -16,6 +16,44 @@ IMAGE = "lab.local/base:1"
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """A layer-2 segment; nodes and compute nodes have a device on it, and parts of its range are handed out."""
+
+    name: str
+    subnet: IPv4Network
+    device: str
+    """What the machines call their device on it."""
+    vlan: int | None = None
+    """As written into NetConfig; each segment is a switch of its own here, the frames carry no tag."""
+    has_pool: bool = True
+    """Whether load balancers get addresses from it."""
+
+    @property
+    def switch(self) -> str:
+        """Return the bridge in the fabric that is this segment."""
+        return f"sw-{self.name}"
+
+    def of_node(self, number: int) -> IPv4Address:
+        """Return a node's own address on an isolated network."""
+        return self.subnet[5 + number]
+
+    @property
+    def pods(self) -> tuple[IPv4Address, IPv4Address]:
+        """Return first and last address for attached pods (Multus)."""
+        return self.subnet[30], self.subnet[70]
+
+    @property
+    def pool(self) -> tuple[IPv4Address, IPv4Address]:
+        """Return first and last address for load balancers (MetalLB)."""
+        return self.subnet[80], self.subnet[90]
+
+    @property
+    def computes(self) -> tuple[IPv4Address, IPv4Address]:
+        """Return first and last address for compute nodes (NetConfig)."""
+        return self.subnet[100], self.subnet[120]
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """A network namespace that plays a machine."""
 
@@ -23,6 +61,11 @@ class Machine:
     """As Kubernetes names it."""
     namespace: str
     address: IPv4Address
+
+    def port(self, network: Network) -> str:
+        """Return the fabric's end of this machine's cable to an isolated network (at most 15 letters)."""
+        kind, _, number = self.name.partition("-")
+        return f"{network.name}-{kind[0]}{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +76,8 @@ class Node(Machine):
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """How much of a cloud is started."""
-
-    name: str
-    memory_mb: int
-    """What it needs free on the machine."""
-    control_plane: str
-    """File of the OpenStackControlPlane that is applied."""
+class ComputeNode(Machine):
+    """A machine outside the cluster that runs servers; its isolated networks are configured by Ansible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +91,10 @@ class Topology:
     ctlplane: IPv4Network = IPv4Network("192.168.122.0/24")
     pods: IPv4Network = IPv4Network("10.128.0.0/14")
     services: IPv4Network = IPv4Network("172.30.0.0/16")
-    load_balancer: tuple[str, str] = ("192.168.122.80", "192.168.122.90")
     node_count: int = 3
+    isolated: tuple[Network, ...] = ()
+    """The networks besides ctlplane and the pods' own."""
+    compute_count: int = 0
 
     @property
     def gateway(self) -> IPv4Address:
@@ -76,9 +115,22 @@ class Topology:
         )
 
     @property
+    def computes(self) -> tuple[ComputeNode, ...]:
+        """Return the compute nodes, in order."""
+        return tuple(
+            ComputeNode(f"compute-{n}", f"seatrial-compute-{n}", self.ctlplane[100 + n])
+            for n in range(self.compute_count)
+        )
+
+    @property
     def machines(self) -> tuple[Machine, ...]:
-        """Return control and nodes."""
-        return (self.control, *self.nodes)
+        """Return control, nodes and compute nodes."""
+        return (self.control, *self.nodes, *self.computes)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """Return ctlplane and the isolated networks."""
+        return (Network("ctlplane", self.ctlplane, device="eth0"), *self.isolated)
 
     @property
     def dns(self) -> IPv4Address:
@@ -91,5 +143,31 @@ class Topology:
         return self.services[1]
 
 
-SIZES = {"core": Size("core", memory_mb=4500, control_plane="core.yaml")}
-TOPOLOGY = Topology()
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of a cloud is started."""
+
+    name: str
+    memory_mb: int
+    """What it needs free on the machine."""
+    control_plane: str
+    """File of the OpenStackControlPlane that is applied."""
+    plan: Topology
+
+
+ISOLATED = (
+    Network("internalapi", IPv4Network("172.17.0.0/24"), device="internalapi", vlan=20),
+    Network("storage", IPv4Network("172.18.0.0/24"), device="storage", vlan=21),
+    Network("tenant", IPv4Network("172.19.0.0/24"), device="tenant", vlan=22),
+    # The way out of OpenStack's routers: a bare segment on the nodes, its addresses are Neutron's.
+    Network("external", IPv4Network("10.0.0.0/24"), device="external", has_pool=False),
+)
+SIZES = {
+    size.name: size
+    for size in (
+        Size("core", memory_mb=4500, control_plane="core.yaml", plan=Topology()),
+        Size("full", memory_mb=9500, control_plane="full.yaml", plan=Topology(isolated=ISOLATED, compute_count=2)),
+    )
+}
+TOPOLOGY = SIZES["full"].plan
+"""The widest plan: knows the name of everything that a lab of any size makes, so that it can be found and removed."""

@@ -1,13 +1,19 @@
-"""The machines' network: a namespace each, one switch in a namespace of its own, one link to the machine."""
+"""The machines' networks: a namespace each, a switch a network in a namespace of its own, one link to the machine."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from seatrial_lab.host import shell
-from seatrial_lab.topology import Topology
+from seatrial_lab.topology import Machine, Topology
 
 NAMESPACES = Path("/run/netns")
+EGRESS = """
+add table ip egress
+add chain ip egress postrouting {{ type nat hook postrouting priority srcnat; }}
+add rule ip egress postrouting ip saddr {pods} ip daddr != {pods} masquerade
+"""
+"""Who is not of the cluster does not know its pods: they call from their node's address, as in an OpenShift."""
 
 
 def namespaces(plan: Topology) -> tuple[str, ...]:
@@ -16,32 +22,50 @@ def namespaces(plan: Topology) -> tuple[str, ...]:
 
 
 def make(plan: Topology) -> None:
-    """Make the switch, the machines' namespaces, addresses and routes to each other's pods."""
+    """Make the switches, the machines' namespaces, addresses and routes to each other's pods."""
     for name in namespaces(plan):
         shell.call("ip", "netns", "add", name)
+    cabled = (*plan.nodes, *plan.computes)
     lines = [f"link add {plan.link} type veth peer name uplink netns {plan.fabric}"]
     lines += [
         f"link add port-{machine.name} netns {plan.fabric} type veth peer name eth0 netns {machine.namespace}"
         for machine in plan.machines
     ]
+    lines += [
+        f"link add {machine.port(network)} netns {plan.fabric} "
+        f"type veth peer name {network.device} netns {machine.namespace}"
+        for network in plan.isolated
+        for machine in cabled
+    ]
     lines += [f"addr add {plan.gateway}/{plan.ctlplane.prefixlen} dev {plan.link}", f"link set {plan.link} up"]
     shell.batch(["ip"], lines)
-    switch = ["link set lo up", "link add switch type bridge", "link set switch up", "link set uplink master switch up"]
-    switch += [f"link set port-{machine.name} master switch up" for machine in plan.machines]
-    shell.batch(["ip", "-n", plan.fabric], switch)
+    ctlplane, *isolated = plan.networks
+    fabric = ["link set lo up"]
+    fabric += [f"link add {network.switch} type bridge" for network in plan.networks]
+    fabric += [f"link set {network.switch} up" for network in plan.networks]
+    fabric.append(f"link set uplink master {ctlplane.switch} up")
+    fabric += [f"link set port-{machine.name} master {ctlplane.switch} up" for machine in plan.machines]
+    fabric += [f"link set {m.port(network)} master {network.switch} up" for network in isolated for m in cabled]
+    shell.batch(["ip", "-n", plan.fabric], fabric)
     for machine in plan.machines:
-        own = [
-            "link set lo up",
-            f"addr add {machine.address}/{plan.ctlplane.prefixlen} dev eth0",
-            "link set eth0 up",
-            # The machine's own programs reach Services through kube-proxy's rules, which need a route to act on.
-            f"route add {plan.services} dev eth0",
-        ]
+        _configure(plan, machine)
+
+
+def _configure(plan: Topology, machine: Machine) -> None:
+    """Give a machine its address on ctlplane; those of the isolated networks are given by whoever configures it."""
+    own = ["link set lo up", f"addr add {machine.address}/{plan.ctlplane.prefixlen} dev eth0", "link set eth0 up"]
+    if machine not in plan.computes:
+        # The machine's own programs reach Services through kube-proxy's rules, which need a route to act on.
+        own.append(f"route add {plan.services} dev eth0")
         own += [
             f"route add {node.pods} via {node.address}" for node in plan.nodes if node.namespace != machine.namespace
         ]
-        shell.batch(["ip", "-n", machine.namespace], own)
-        _enter(machine.namespace, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0")
+    if machine in plan.nodes:
+        own += [f"link set {network.device} up" for network in plan.isolated]
+    shell.batch(["ip", "-n", machine.namespace], own)
+    _enter(machine.namespace, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0")
+    if machine in plan.nodes and plan.isolated:
+        _enter(machine.namespace, "nft", EGRESS.format(pods=plan.pods))
 
 
 def _enter(namespace: str, *argv: str) -> None:

@@ -103,6 +103,8 @@ class Boot:
         cgroups.make(self.plan)
         nodes.copy_source(self.state, paths.PACKAGE)
         nodes.write_base_spec(self.state, self.programs)
+        if self.plan.isolated:
+            nodes.write_plugins(self.state)
         process.start_supervisor(self.state)
         self.say("machines made: certificates, namespaces, control groups")
 
@@ -110,7 +112,7 @@ class Boot:
         control_plane.start_store(self.state, self.plan)
         control_plane.start_api_server(self.state, self.plan, self.programs.binaries)
         for node in self.plan.nodes:
-            nodes.start_container_runtime(self.state, node)
+            nodes.start_container_runtime(self.state, self.plan, node)
         self._wait("API server ready", "control plane", self.api.is_ready)
         control_plane.start_controllers(self.state, self.plan, self.programs.binaries)
 
@@ -127,7 +129,23 @@ class Boot:
             *self._metallb(),
         ]
         self.kubectl.apply(documents)
+        if self.plan.isolated:
+            self._declare_networks()
         self.say("platform declared")
+
+    def _declare_networks(self) -> None:
+        """Declare the secondary networks: how nodes' devices are set up, and what pods can be attached to."""
+        self._define(render(MANIFESTS / "30-networks.yaml"))
+        plan = self.plan
+        self.kubectl.apply(
+            render(MANIFESTS / "31-attachments.yaml", nodes=plan.nodes, isolated=plan.isolated, networks=plan.networks)
+        )
+
+    def _define(self, documents: list[dict[str, Any]]) -> None:
+        """Apply documents among which are definitions of kinds, and wait until these can be used."""
+        self.kubectl.apply(documents)
+        names = [d["metadata"]["name"] for d in documents if d["kind"] == "CustomResourceDefinition"]
+        self.kubectl.run("wait", "--for=condition=Established", "--timeout=30s", "crd", *names)
 
     def _nodes_ready(self) -> bool:
         items = self.api.items("/api/v1/nodes")
@@ -157,9 +175,8 @@ class Boot:
         return all(self._is_whole(kind, namespace, name) for kind, namespace, name in PLATFORM)
 
     def _pool_accepted(self) -> bool:
-        first, last = self.plan.load_balancer
         try:
-            self.kubectl.apply(render(MANIFESTS / "40-load-balancer.yaml", first=first, last=last))
+            self.kubectl.apply(render(MANIFESTS / "40-load-balancer.yaml", networks=self.plan.networks))
         except BootFailed:
             return False  # MetalLB's webhook is not listening yet
         return True
@@ -171,10 +188,7 @@ class Boot:
         return bool(status.get("readyReplicas", 0) == status.get("replicas", -1))
 
     def _declare_cloud(self) -> None:
-        definitions = crds.load()
-        self.kubectl.apply(definitions)
-        names = [definition["metadata"]["name"] for definition in definitions]
-        self.kubectl.run("wait", "--for=condition=Established", "--timeout=30s", "crd", *names)
+        self._define(crds.load())
         samples = render(OPENSTACK / "samples" / self.size.control_plane)
         self.kubectl.apply([self._passwords(), *render(OPENSTACK / "init.yaml"), *samples])
         self.say("operators and control plane declared")

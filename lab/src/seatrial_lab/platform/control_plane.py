@@ -18,6 +18,7 @@ SYSTEM_USERS = {
     "scheduler": ("system:kube-scheduler", None),
     "proxy": ("system:kube-proxy", None),
     "kubelet-client": ("kube-apiserver-kubelet-client", None),
+    "multus": ("multus", None),
 }
 
 

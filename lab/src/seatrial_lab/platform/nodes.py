@@ -9,6 +9,7 @@ from pathlib import Path
 
 from seatrial_lab.build import image
 from seatrial_lab.host import cgroups, process, shell
+from seatrial_lab.platform import control_plane, multus
 from seatrial_lab.platform.programs import Programs
 from seatrial_lab.topology import IMAGE, Node, Topology
 
@@ -20,6 +21,7 @@ UNUSED_PLUGINS = (
     "io.containerd.tracing.processor.v1.otlp",
     "io.containerd.internal.v1.tracing",
 )
+STANDARD_PLUGINS = Path("/usr/lib/cni")
 CAP_SYS_RESOURCE = 24
 UNSET = "0s"
 
@@ -66,7 +68,40 @@ def write_base_spec(state: Path, programs: Programs) -> None:
     image.write(state / "image.tar")
 
 
-def _pod_network(node: Node, at: Path) -> dict[str, object]:
+def write_plugins(state: Path) -> None:
+    """Put our own CNI plugin beside the standard ones: containerd looks for plugins in one folder only."""
+    folder = state / "cni"
+    folder.mkdir()
+    for plugin in STANDARD_PLUGINS.iterdir():
+        (folder / plugin.name).symlink_to(plugin)
+    (state / "addresses").mkdir()
+    ours = folder / "multus"
+    ours.write_text(f"""\
+#!/usr/bin/python3 -IS
+import sys
+sys.path.insert(0, "{state}/src")
+from seatrial_lab.platform.multus import main
+sys.exit(main())
+""")
+    ours.chmod(0o755)
+
+
+def _secondary_networks(state: Path, plan: Topology, at: Path) -> dict[str, object]:
+    return {
+        "type": "multus",
+        "capabilities": {multus.ANNOTATIONS: True},
+        "server": control_plane.server_url(plan),
+        "ca": str(state / "pki/ca.crt"),
+        "certificate": str(state / "pki/multus.crt"),
+        "key": str(state / "pki/multus.key"),
+        "records": str(at / "attachments"),
+        # One folder for all nodes: an address is given once in the whole cluster.
+        "leases": str(state / "addresses"),
+    }
+
+
+def _pod_network(state: Path, plan: Topology, node: Node) -> dict[str, object]:
+    at = folder(state, node)
     ipam = {
         "type": "host-local",
         "dataDir": str(at / "addresses"),
@@ -75,15 +110,16 @@ def _pod_network(node: Node, at: Path) -> dict[str, object]:
     }
     bridge = {"type": "bridge", "bridge": "cni0", "isGateway": True, "hairpinMode": True, "ipMasq": False, "ipam": ipam}
     ports = {"type": "portmap", "capabilities": {"portMappings": True}}
-    return {"cniVersion": "0.4.0", "name": "lab", "plugins": [bridge, ports]}
+    secondary = [_secondary_networks(state, plan, at)] if plan.isolated else []
+    return {"cniVersion": "0.4.0", "name": "lab", "plugins": [bridge, ports, *secondary]}
 
 
-def start_container_runtime(state: Path, node: Node) -> None:
+def start_container_runtime(state: Path, plan: Topology, node: Node) -> None:
     """Start a node's containerd."""
     at = folder(state, node)
-    for part in ("cni", "kubelet", "containerd", "run", "logs"):
+    for part in ("attachments", "cni", "kubelet", "containerd", "run", "logs"):
         (at / part).mkdir(parents=True, exist_ok=True)
-    (at / "cni/10-lab.conflist").write_text(json.dumps(_pod_network(node, at)))
+    (at / "cni/10-lab.conflist").write_text(json.dumps(_pod_network(state, plan, node)))
     cri = 'plugins."io.containerd.grpc.v1.cri"'
     (at / "containerd.toml").write_text(f"""\
 version = 2
@@ -100,7 +136,7 @@ disabled_plugins = {json.dumps(UNUSED_PLUGINS)}
   netns_mounts_under_state_dir = true
   max_concurrent_downloads = 1
   [{cri}.cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "{state / "cni" if plan.isolated else STANDARD_PLUGINS}"
     conf_dir = "{at}/cni"
   [{cri}.containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
