@@ -8,7 +8,6 @@ whole cluster, becomes `host-local` with one folder for all nodes.
 from __future__ import annotations
 
 import contextlib
-import http.client
 import ipaddress
 import json
 import os
@@ -20,12 +19,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+from seatrial_lab.platform.rest import Rest
 
 Json = dict[str, Any]
 
 STATUS = "k8s.v1.cni.cncf.io/network-status"
-API_S = 10.0
 _SHORT = re.compile(r"(?:(?P<namespace>[a-z0-9.-]+)/)?(?P<name>[a-z0-9.-]+)(?:@(?P<interface>[^/@\s]+))?")
 _DEVICE = re.compile(r"[^/:\s]{1,15}")
 _ELEMENT = {"name", "namespace", "interface", "ips", "mac"}
@@ -158,47 +157,28 @@ def _piece(one: Json, net: ipaddress.IPv4Network | ipaddress.IPv6Network, start:
     return {"subnet": str(net), "rangeStart": str(address(start)), "rangeEnd": str(address(end)), **gateway}
 
 
-class Api:
-    """What the plugin asks of the API server, as the user that its certificate names."""
+def _definition(rest: Rest, asked: Attachment) -> Json:
+    kind = f"namespaces/{asked.namespace}/network-attachment-definitions"
+    return rest.ask("GET", f"/apis/k8s.cni.cncf.io/v1/{kind}/{asked.name}")
 
-    def __init__(self, said: Json) -> None:
-        tls = ssl.create_default_context(cafile=said["ca"])
-        tls.load_cert_chain(said["certificate"], said["key"])
-        server = urlsplit(said["server"])
-        self._connection = http.client.HTTPSConnection(str(server.hostname), server.port, context=tls, timeout=API_S)
 
-    def definition(self, asked: Attachment) -> Json:
-        """Return a NetworkAttachmentDefinition."""
-        kind = f"namespaces/{asked.namespace}/network-attachment-definitions"
-        return self._ask("GET", f"/apis/k8s.cni.cncf.io/v1/{kind}/{asked.name}")
-
-    def annotate(self, namespace: str, pod: str, uid: str, status: list[Json]) -> None:
-        """Write a pod's attachments back to it; not to another pod of its name."""
-        meta: Json = {"annotations": {STATUS: json.dumps(status, indent=1)}}
-        if uid:
-            meta["uid"] = uid
-        self._ask("PATCH", f"/api/v1/namespaces/{namespace}/pods/{pod}/status", {"metadata": meta})
-
-    def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
-        headers = {"Accept": "application/json", "Content-Type": "application/merge-patch+json"}
-        try:
-            self._connection.request(method, path, json.dumps(body) if body else None, headers)
-            answer = self._connection.getresponse()
-            content: Json = json.loads(answer.read())
-        except (OSError, http.client.HTTPException, ValueError) as problem:
-            raise Refused(f"the API server could not be asked: {problem!r}") from None
-        if answer.status >= http.client.BAD_REQUEST:
-            raise Refused(str(content.get("message")))
-        return content
+def _annotate(rest: Rest, pod: dict[str, str], status: list[Json]) -> None:
+    """Write a pod's attachments back to it; not to another pod of its name."""
+    meta: Json = {"annotations": {STATUS: json.dumps(status, indent=1)}}
+    if pod.get("K8S_POD_UID"):
+        meta["uid"] = pod["K8S_POD_UID"]
+    where = f"/api/v1/namespaces/{pod['K8S_POD_NAMESPACE']}/pods/{pod['K8S_POD_NAME']}/status"
+    rest.ask("PATCH", where, {"metadata": meta})
 
 
 def attach(said: Json, text: str, record: str) -> None:
     """Attach a pod to all that it asks for, or to nothing; what was begun is on record before it is begun."""
     pod = dict(part.split("=", 1) for part in os.environ.get("CNI_ARGS", "").split(";") if "=" in part)
-    namespace, name = pod["K8S_POD_NAMESPACE"], pod["K8S_POD_NAME"]
-    api = Api(said)
-    asked = requested(text, namespace)
-    wanted = [(one, plugins_of(api.definition(one), one, said["leases"])) for one in asked]
+    tls = ssl.create_default_context(cafile=said["ca"])
+    tls.load_cert_chain(said["certificate"], said["key"])
+    rest = Rest(said["server"], tls)
+    asked = requested(text, pod["K8S_POD_NAMESPACE"])
+    wanted = [(one, plugins_of(_definition(rest, one), one, said["leases"])) for one in asked]
     begun: list[Json] = []
     status = [_status(said["name"], os.environ["CNI_IFNAME"], said["prevResult"], default=True)]
     try:
@@ -210,7 +190,7 @@ def attach(said: Json, text: str, record: str) -> None:
                 entry["result"] = _call("ADD", plugin, one.interface, entry["result"])
             status.append(_status(f"{one.namespace}/{one.name}", one.interface, entry["result"]))
         _note(record, begun)
-        api.annotate(namespace, name, pod.get("K8S_POD_UID", ""), status)
+        _annotate(rest, pod, status)
     except Exception:
         with contextlib.suppress(Refused, OSError):  # what does not go now goes with the DEL that follows
             detach(record)
