@@ -40,8 +40,9 @@ class Devices:
 
 def configure(wanted: Json) -> None:
     """Make the devices be as wanted, and look whether they are; raise CannotConfigure with the reason."""
-    for command in changes(wanted, Devices.present()):
-        _ip(*command)
+    for _ in range(2):  # with a first address the kernel removes the others of its range
+        for command in changes(wanted, Devices.present()):
+            _ip(*command)
     left = changes(wanted, Devices.present())
     if left:
         raise CannotConfigure(f"the kernel did not keep: {'; '.join(' '.join(command) for command in left)}")
