@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from seatrial_lab.operators.common.exposure import DNS_NAME
 from seatrial_lab.operators.common.kube import hash_of
 from seatrial_lab.operators.common.reconciler import Controller, NotYet, Round
 from seatrial_lab.operators.common.resources import (
@@ -147,6 +148,8 @@ def _manifests(wanted: Wanted, storage: tuple[str, str]) -> list[Json]:
     settings = spec.get("rabbitmq") or {}
     service = ((spec.get("override") or {}).get("service")) or {}
     service_meta: dict[str, Any] = service.get("metadata") or {}
+    service_type = (service.get("spec") or {}).get("type", "ClusterIP")
+    told = {DNS_NAME: f"{wanted.name}.{wanted.namespace}.svc"} if service_type == "LoadBalancer" else {}
     plugins = f"[{','.join(settings.get('additionalPlugins') or [])}].\n"
     user_conf = settings.get("additionalConfig") or ""
     # The list of members is left out of the hash: to add a broker restarts none of the others.
@@ -168,8 +171,8 @@ def _manifests(wanted: Wanted, storage: tuple[str, str]) -> list[Json]:
         first=(TEMPLATES / "first.erl").read_text(),
         config_hash=hash_of([conf, user_conf, plugins]),
         service_labels={**wanted.labels, **(service_meta.get("labels") or {})},
-        service_annotations=service_meta.get("annotations") or {},
-        service_type=(service.get("spec") or {}).get("type", "ClusterIP"),
+        service_annotations={**told, **(service_meta.get("annotations") or {})},
+        service_type=service_type,
         node_selector=spec.get("nodeSelector") or {},
         image=spec.get("containerImage", IMAGE),
         uid=BROKER_UID,
