@@ -14,6 +14,7 @@ NEEDED = (
     "conntrack",
     "containerd",
     "containernetworking-plugins",
+    "dnsmasq-base",
     "etcd-server",
     "galera-4",
     "iproute2",

@@ -82,6 +82,8 @@ class Boot:
             self._declare_cloud()
         self._wait("nodes ready", "nodes", self._nodes_ready)
         self._wait("addresses given to the load balancer", "platform pods", self._pool_accepted)
+        if self.plan.isolated:
+            self._wait("nodes' devices configured", "platform pods", self._devices_configured)
         if kubernetes_only:
             self._wait("DNS, storage and load balancer ready", "platform pods", self._platform_ready)
         else:
@@ -181,6 +183,12 @@ class Boot:
             return False  # MetalLB's webhook is not listening yet
         return True
 
+    def _devices_configured(self) -> bool:
+        policies = self.api.items("/apis/nmstate.io/v1/nodenetworkconfigurationpolicies")
+        said = [policy.get("status", {}).get("conditions", []) for policy in policies]
+        available = [c for conditions in said for c in conditions if c["type"] == "Available" and c["status"] == "True"]
+        return len(available) == len(self.plan.nodes)
+
     def _is_whole(self, kind: str, namespace: str, name: str) -> bool:
         status = self.api.get(f"/apis/apps/v1/namespaces/{namespace}/{kind}/{name}").get("status", {})
         if kind == "daemonsets":
@@ -190,6 +198,8 @@ class Boot:
     def _declare_cloud(self) -> None:
         self._define(crds.load())
         samples = render(OPENSTACK / "samples" / self.size.control_plane)
+        if self.plan.isolated:
+            samples += render(OPENSTACK / "samples/netconfig.yaml", networks=self.plan.networks)
         self.kubectl.apply([self._passwords(), *render(OPENSTACK / "init.yaml"), *samples])
         self.say("operators and control plane declared")
 
