@@ -1,0 +1,5 @@
+"""The program of the DaemonSet."""
+
+from seatrial_lab.platform.policy.agent import main
+
+main()
