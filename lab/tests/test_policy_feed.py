@@ -80,7 +80,7 @@ def follow(server: Server, projection: Callable[[Json], Any] = labels_of) -> tup
 
     def connect() -> tuple[http.client.HTTPConnection, dict[str, str]]:
         if server.ended:
-            raise SystemExit  # ends the thread
+            threading.Event().wait()  # a feed never ends; this one rests
         return http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=5), {}
 
     feed = Feed("/api/v1/things", connect, projection, changed)

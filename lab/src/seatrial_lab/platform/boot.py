@@ -136,12 +136,13 @@ class Boot:
         self.say("platform declared")
 
     def _declare_networks(self) -> None:
-        """Declare the secondary networks: how nodes' devices are set up, and what pods can be attached to."""
+        """Declare the secondary networks (nodes' devices, what pods can be attached to), and who guards pod traffic."""
         self._define(render(MANIFESTS / "30-networks.yaml"))
         plan = self.plan
         self.kubectl.apply(
             render(MANIFESTS / "31-attachments.yaml", nodes=plan.nodes, isolated=plan.isolated, networks=plan.networks)
         )
+        self.kubectl.apply(render(MANIFESTS / "32-network-policy.yaml"))
 
     def _define(self, documents: list[dict[str, Any]]) -> None:
         """Apply documents among which are definitions of kinds, and wait until these can be used."""

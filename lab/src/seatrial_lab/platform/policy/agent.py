@@ -22,7 +22,7 @@ BRIDGED = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 HEALTH_PORT = 9441
 GATHER_S = 0.1
 """Changes rarely come alone."""
-LOOK_S = 5.0
+LOOK_S = 10.0
 """How often the rules in force are compared with those put in."""
 log = logging.getLogger("policy")
 

@@ -39,6 +39,8 @@ class Isolation:
 
     direction: str
     pod: Pod
+    policies: tuple[str, ...]
+    """By which policies."""
     allows: tuple[Allow, ...]
 
 
@@ -52,24 +54,30 @@ class Cluster:
 
     def isolations(self, node: str) -> list[Isolation]:
         """Return which pods of a node are isolated and what each may do: what any of its policies allows."""
-        allowed: dict[tuple[str, Pod], dict[Allow, None]] = {}
+        found: dict[tuple[str, Pod], tuple[list[str], dict[Allow, None]]] = {}
         here = sorted((pod for pod in self.pods if pod.node == node), key=lambda pod: (pod.namespace, pod.name))
         for policy in sorted(self.policies, key=lambda policy: (policy.namespace, policy.name)):
             selector = policy.spec.get("podSelector") or {}
             chosen = [pod for pod in here if pod.namespace == policy.namespace and selects(selector, pod.labels)]
-            for direction in policy.directions:
-                books = {pod: allowed.setdefault((direction, pod), {}) for pod in chosen}
-                for rule in (policy.spec.get(direction.lower()) or ()) if chosen else ():
+            for direction in policy.directions if chosen else ():
+                books = [(pod, *found.setdefault((direction, pod), ([], {}))) for pod in chosen]
+                for _, names, _ in books:
+                    names.append(f"{policy.namespace}/{policy.name}")
+                for rule in policy.spec.get(direction.lower()) or ():
                     peers = self._peers(rule.get("from" if direction == "Ingress" else "to"), policy.namespace)
-                    for pod, book in books.items():
-                        book.update(dict.fromkeys(_allows(rule.get("ports"), peers, pod, direction)))
-        return [Isolation(direction, pod, tuple(book)) for (direction, pod), book in allowed.items()]
+                    for pod, _, allows in books:
+                        allows.update(dict.fromkeys(_allows(rule.get("ports"), peers, pod, direction)))
+        return [
+            Isolation(direction, pod, tuple(names), tuple(allows))
+            for (direction, pod), (names, allows) in found.items()
+        ]
 
     def _peers(self, entries: Sequence[Json] | None, namespace: str) -> _Peers:
         if not entries:
-            return _Peers(list(self.pods), None)
+            return _Peers(self.pods, None)
         pods = [pod for pod in self.pods if any(self._is_peer(pod, entry, namespace) for entry in entries)]
-        return _Peers(pods, [net for entry in entries if "ipBlock" in entry for net in _block(entry["ipBlock"])])
+        blocks = [net for entry in entries if "ipBlock" in entry for net in _block(entry["ipBlock"])]
+        return _Peers(pods, _together([*blocks, *(IPv4Network(own) for pod in pods for own in pod.addresses)]))
 
     def _is_peer(self, pod: Pod, entry: Json, namespace: str) -> bool:
         if "ipBlock" in entry:
@@ -84,16 +92,16 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class _Peers:
-    """Whom a rule is about: pods, and ranges of addresses (None: everybody)."""
+    """Whom a rule is about."""
 
     pods: Sequence[Pod]
-    blocks: Sequence[IPv4Network] | None
+    networks: tuple[IPv4Network, ...] | None
+    """All their addresses, and ranges of others; None: everybody."""
 
-    def networks(self) -> tuple[IPv4Network, ...] | None:
-        """Return all their addresses, without overlaps, as nftables wants them."""
-        if self.blocks is None:
-            return None
-        return tuple(collapse_addresses([*self.blocks, *(IPv4Network(a) for pod in self.pods for a in pod.addresses)]))
+
+def _together(networks: Iterable[IPv4Network]) -> tuple[IPv4Network, ...]:
+    """Return the same addresses without overlaps, as nftables wants them."""
+    return tuple(collapse_addresses(networks))
 
 
 def _block(block: Json) -> Iterator[IPv4Network]:
@@ -118,14 +126,14 @@ def _allows(ports: Sequence[Json] | None, peers: _Peers, pod: Pod, direction: st
     everything: Sequence[Json | None] = ports or (None,)
     for port in everything:
         if port is None:
-            found = Allow(peers.networks())
+            found = Allow(peers.networks)
         else:
             protocol, wanted = port.get("protocol", "TCP"), port.get("port")
             if isinstance(wanted, str):
                 yield from _named(wanted, protocol, peers, pod, direction)
                 continue
             last = port.get("endPort") or wanted
-            found = Allow(peers.networks(), protocol, (wanted, last) if wanted and last else None)
+            found = Allow(peers.networks, protocol, (wanted, last) if wanted and last else None)
         if found.peers != ():
             yield found
 
@@ -133,13 +141,12 @@ def _allows(ports: Sequence[Json] | None, peers: _Peers, pod: Pod, direction: st
 def _named(name: str, protocol: str, peers: _Peers, pod: Pod, direction: str) -> Iterator[Allow]:
     if direction == "Ingress":
         number = pod.port(name, protocol)
-        if number is not None and peers.networks() != ():
-            yield Allow(peers.networks(), protocol, (number, number))
+        if number is not None and peers.networks != ():
+            yield Allow(peers.networks, protocol, (number, number))
         return
     numbered = sorted((number, peer.addresses) for peer in peers.pods if (number := peer.port(name, protocol)))
     for number, group in groupby(numbered, key=lambda pair: pair[0]):
-        addresses = collapse_addresses(IPv4Network(a) for _, some in group for a in some)
-        if networks := tuple(addresses):
+        if networks := _together(IPv4Network(own) for _, some in group for own in some):
             yield Allow(networks, protocol, (number, number))
 
 
@@ -153,6 +160,8 @@ def ruleset(cluster: Cluster, node: str) -> str:
         forward += ["ct direction reply ct state established accept", "ct state related accept"]
         # Pods have no IPv6 but for link-local addresses, which would go round every policy.
         forward += [f'iifname "{BRIDGE}" meta nfproto ipv6 drop']
+        if known:  # A pod may talk to itself, by way of a Service too.
+            forward += [f"ip saddr . ip daddr {_set(f'{own} . {own}' for own in known)} accept"]
     chains = []
     for direction, interface, field in (("Egress", "iifname", "saddr"), ("Ingress", "oifname", "daddr")):
         ours = [isolation for isolation in isolations if isolation.direction == direction]
@@ -160,23 +169,22 @@ def ruleset(cluster: Cluster, node: str) -> str:
             # An isolated pod is about to start, and must not talk before its address is known.
             others = f"ip {field} != {_set(known)} " if known else ""
             forward.append(f'{interface} "{BRIDGE}" {others}drop')
-        where = {address: isolation for isolation in ours for address in isolation.pod.addresses}
-        if where:
-            jumps = ", ".join(f"{address} : jump {direction.lower()}-{address}" for address in sorted(where))
-            forward.append(f"ip {field} vmap {{ {jumps} }}")
-        chains += [
-            _chain(f"{direction.lower()}-{address}", *_judge(where[address], address)) for address in sorted(where)
-        ]
+        shared: dict[tuple[str, ...], list[IPv4Address]] = {}
+        for isolation in ours:
+            shared.setdefault(tuple(_judge(isolation)), []).extend(isolation.pod.addresses)
+        names = {f"{direction.lower()}-{n}": lines for n, lines in enumerate(shared)}
+        chains += [_chain(name, *lines) for name, lines in names.items()]
+        jumps = [f"{own} : jump {name}" for name, lines in names.items() for own in shared[lines]]
+        if jumps:
+            forward.append(f"ip {field} vmap {_set(jumps)}")
     body = "".join([*chains, _chain("forward", *forward)])
     return f"table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n{body}}}\n"
 
 
-def _judge(isolation: Isolation, address: IPv4Address) -> Iterator[str]:
-    """Yield the lines that judge one isolated pod's packets; to return is to pass."""
+def _judge(isolation: Isolation) -> Iterator[str]:
+    """Yield the lines that judge the packets of pods isolated like this one; to return is to pass."""
     far = "daddr" if isolation.direction == "Egress" else "saddr"
-    whose = f"{isolation.pod.namespace}/{isolation.pod.name}"
-    yield f'comment "{whose[:COMMENT]}"'
-    yield f"ip {far} {address} return"  # itself, by way of a Service
+    yield f'comment "{" ".join(isolation.policies)[:COMMENT]}"'
     for allow in isolation.allows:
         whom = "" if allow.peers is None else f"ip {far} {_set(allow.peers)} "
         protocol = f"meta l4proto {allow.protocol.lower()} " if allow.protocol else ""
@@ -185,7 +193,7 @@ def _judge(isolation: Isolation, address: IPv4Address) -> Iterator[str]:
     yield "drop"
 
 
-def _set(items: Iterable[IPv4Address | IPv4Network]) -> str:
+def _set(items: Iterable[IPv4Address | IPv4Network | str]) -> str:
     return f"{{ {', '.join(str(item) for item in items)} }}"
 
 
