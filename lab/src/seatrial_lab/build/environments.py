@@ -1,6 +1,6 @@
-"""The Python environments that pods run: the operators', and OpenStack's release by release.
+"""The Python environments that pods run: the operators', Ansible's, and OpenStack's release by release.
 
-Both are made with the distribution's own Python: pods borrow the machine's /usr, and see no other.
+All are made with the distribution's own Python: pods borrow the machine's /usr, and see no other.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ def pods_lock() -> Path:
     return paths.shipped("openstack") / "pods.txt"
 
 
+def ansible_lock() -> Path:
+    """Return the lock file of the environment that configures compute nodes."""
+    return paths.shipped("openstack") / "ansible.txt"
+
+
 def openstack() -> Path:
     """Return the environment of OpenStack's services."""
     return store.entry("openstack", store.key_of([openstack_lock(), "1"]))
@@ -36,9 +41,19 @@ def pods() -> Path:
     return store.entry("pods", store.key_of([pods_lock(), SOURCE_IN_PODS, "1"]))
 
 
+def ansible() -> Path:
+    """Return the environment of Ansible."""
+    return store.entry("ansible", store.key_of([ansible_lock(), "1"]))
+
+
 def build_openstack() -> bool:
     """Make OpenStack's environment unless it is there."""
     return store.build_once(openstack(), lambda into: _environment(into, openstack_lock()))
+
+
+def build_ansible() -> bool:
+    """Make Ansible's environment unless it is there."""
+    return store.build_once(ansible(), lambda into: _environment(into, ansible_lock()))
 
 
 def build_pods() -> bool:
@@ -53,7 +68,8 @@ def build_pods() -> bool:
 
 
 def _environment(into: Path, lock: Path) -> None:
-    run(["uv", "venv", "--quiet", "--allow-existing", "--python", PYTHON, into])
+    # Programs start each other by name, at the place where the environment is mounted.
+    run(["uv", "venv", "--quiet", "--allow-existing", "--relocatable", "--python", PYTHON, into])
     install = ["uv", "pip", "install", "--quiet", "--link-mode", "copy", "--require-hashes", "--no-deps"]
     run([*install, "--python", str(into / "bin/python"), "-r", str(lock)])
     # Without this every one of many processes would compile all its imports again at each start.

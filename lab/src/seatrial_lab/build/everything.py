@@ -11,7 +11,7 @@ from seatrial_lab.progress import Progress
 
 def is_complete() -> bool:
     """Tell whether nothing needs to be built; cheap enough to ask before each boot."""
-    folders = (binaries.folder(), environments.pods(), environments.openstack())
+    folders = (binaries.folder(), environments.pods(), environments.openstack(), environments.ansible())
     return all(store.is_built(folder) for folder in folders) and not packages.missing()
 
 
@@ -32,6 +32,8 @@ def _build(progress: Progress) -> None:
         environments.build_pods()
     with progress.long("environment of OpenStack", "about 1 minute"):
         environments.build_openstack()
+    with progress.long("environment of Ansible", "about 20 s"):
+        environments.build_ansible()
     with progress.long("compiling Kubernetes, CoreDNS and MetalLB", "about 6 minutes"):
         binaries.build(paths.cache() / "tools")
     progress.done("everything is built")

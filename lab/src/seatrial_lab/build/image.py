@@ -10,7 +10,7 @@ from pathlib import Path
 
 from seatrial_lab.topology import IMAGE
 
-MOUNTED = ("opt/lab/bin", "opt/lab/pods", "opt/lab/openstack", "opt/lab/src")
+MOUNTED = ("opt/lab/bin", "opt/lab/pods", "opt/lab/openstack", "opt/lab/ansible", "opt/lab/src")
 SYSTEM = ("usr", "etc", "lib", "lib64", "bin", "sbin", "proc", "sys", "dev", "tmp", "run", "root")
 FOLDERS = (*SYSTEM, "var", "var/lib", "var/log", "var/tmp", "opt", "opt/lab", *MOUNTED)
 ACCOUNT_FILES = ("/etc/passwd", "/etc/group", "/etc/nsswitch.conf")

@@ -10,6 +10,7 @@ from pathlib import Path
 from seatrial_lab.build.run import run
 
 NEEDED = (
+    "busybox-static",
     "catatonit",
     "conntrack",
     "containerd",
@@ -17,16 +18,24 @@ NEEDED = (
     "dnsmasq-base",
     "etcd-server",
     "galera-4",
+    "haproxy",
     "iproute2",
     "iptables",
     "mariadb-server",
     "memcached",
     "nftables",
+    "openssh-client",
+    "openssh-server",
+    "openvswitch-switch",
+    "ovn-central",
+    "ovn-host",
     "procps",
     "python3-venv",
     "rabbitmq-server",
     "rsync",
     "runc",
+    "runit",
+    "udhcpc",
     "util-linux",
 )
 POLICY = Path("/usr/sbin/policy-rc.d")

@@ -54,6 +54,11 @@ def keep(
     written = state / "units" / f".{name}"
     written.write_text(json.dumps(unit))
     written.rename(state / "units" / f"{name}.json")
+    look_again(state)
+
+
+def look_again(state: Path) -> None:
+    """Have the supervisor look at its units: new ones are started, those whose file is gone not started again."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(int((state / "supervisor.pid").read_text()), signal.SIGHUP)
 

@@ -1,7 +1,7 @@
 """The process that keeps the lab's own programs running: started once by ``up``, restarts what dies.
 
 It reads ``units/*.json`` in the state folder, starts each, and starts it again, after a pause, whenever it ends.
-SIGHUP makes it look for new units. It is told of nothing else; ``down`` finds and ends all its children by itself,
+SIGHUP makes it look for new units. One whose file is gone is not started again. It is told of nothing else; ``down`` finds and ends all its children by itself,
 so that this process may be killed at any moment without harm.
 """
 
@@ -67,11 +67,13 @@ def _hear_all_signals() -> None:
 
 
 def _units(state: Path, known: dict[str, Unit]) -> None:
-    for file in sorted((state / "units").glob("*.json")):
-        if file.stem not in known:
+    files = {file.stem: file for file in sorted((state / "units").glob("*.json"))}
+    for name in [unit.name for unit in known.values() if unit.process is None and unit.name not in files]:
+        del known[name]
+    for name, file in files.items():
+        if name not in known:
             said = json.loads(file.read_text())
-            log = state / "log" / f"{file.stem}.log"
-            known[file.stem] = Unit(file.stem, said["argv"], said["env"], log)
+            known[name] = Unit(name, said["argv"], said["env"], state / "log" / f"{name}.log")
 
 
 def main(state: Path) -> None:

@@ -55,6 +55,7 @@ def write_base_spec(state: Path, programs: Programs) -> None:
         "/opt/lab/bin": programs.binaries,
         "/opt/lab/pods": programs.pods,
         "/opt/lab/openstack": programs.openstack,
+        "/opt/lab/ansible": programs.ansible,
         "/opt/lab/src": state / "src",
     }
     spec["mounts"] += [

@@ -17,9 +17,16 @@ class Programs:
     """MetalLB's own manifests."""
     pods: Path
     openstack: Path
+    ansible: Path
 
     @classmethod
     def of_cache(cls) -> Programs:
         """Return those of today's sources."""
         built = binaries.folder()
-        return cls(built / "bin", built / "metallb-native.yaml", environments.pods(), environments.openstack())
+        return cls(
+            binaries=built / "bin",
+            metallb=built / "metallb-native.yaml",
+            pods=environments.pods(),
+            openstack=environments.openstack(),
+            ansible=environments.ansible(),
+        )
