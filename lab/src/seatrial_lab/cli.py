@@ -1,4 +1,4 @@
-"""The command line of the lab: build, up, status, target, shell, break, mend, down."""
+"""The command line of the lab: build, up, status, target, shell, node, cable, break, mend, down."""
 
 from __future__ import annotations
 
@@ -22,9 +22,18 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser("status", help="what is up, and in what state")
     document = verbs.add_parser("target", help="print the document that tells a harness how to reach the lab")
     document.add_argument("--file", action="store_true", help="print where the document is instead")
-    shell = verbs.add_parser("shell", help="open a shell in a pod, or in a machine's network (node-0, control)")
+    shell = verbs.add_parser(
+        "shell", help="open a shell in a pod, or in a machine's network (node-0, compute-0, control)"
+    )
     shell.add_argument("name")
     shell.add_argument("command", nargs=argparse.REMAINDER, help="run this instead of a shell")
+    node = verbs.add_parser("node", help="switch a machine outside the cluster off or on (compute-0, ...)")
+    node.add_argument("name")
+    node.add_argument("what", choices=("off", "on", "reboot", "reset"), help="reset takes the power away for a moment")
+    cable = verbs.add_parser("cable", help="pull a machine's cable to a network, or plug it in again")
+    cable.add_argument("name", help="of the machine (node-0, compute-0, ...)")
+    cable.add_argument("network", help="ctlplane, internalapi, storage, tenant, external")
+    cable.add_argument("what", choices=("pull", "plug"))
     for verb, told in (("break", "put a named deviation into the lab"), ("mend", "take it back")):
         one = verbs.add_parser(verb, help=told)
         one.add_argument("name", nargs="?", help="of the deviation; none lists them")

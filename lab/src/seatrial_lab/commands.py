@@ -14,16 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from seatrial_lab import paths, target
 from seatrial_lab.build import everything
 from seatrial_lab.errors import AlreadyUp, BootFailed, CannotHost, LabError, UnknownName
-from seatrial_lab.host import network, preflight, sweep
+from seatrial_lab.host import machine, network, preflight, sweep
 from seatrial_lab.platform.apply import Kubectl
 from seatrial_lab.platform.boot import Boot
 from seatrial_lab.platform.programs import Programs
 from seatrial_lab.progress import Progress
-from seatrial_lab.topology import SIZES, TOPOLOGY
+from seatrial_lab.topology import SIZES, TOPOLOGY, Topology
 
 
 def run(asked: argparse.Namespace) -> int:
@@ -34,6 +35,8 @@ def run(asked: argparse.Namespace) -> int:
         "status": status,
         "target": print_target,
         "shell": shell,
+        "node": node,
+        "cable": cable,
         "break": break_or_mend,
         "mend": break_or_mend,
         "down": down,
@@ -172,8 +175,13 @@ def print_target(asked: argparse.Namespace) -> int:
 
 
 def shell(asked: argparse.Namespace) -> int:
-    """Open a shell in a pod (by name, in any namespace) or in a machine's network namespace."""
-    machines = {machine.name: machine for machine in TOPOLOGY.machines}
+    """Open a shell in a pod (by name, in any namespace), inside a compute node, or in a machine's network namespace."""
+    plan = _plan()
+    computes = {compute.name: compute for compute in plan.computes}
+    if asked.name in computes:
+        inside = [*machine.entered(paths.state(), computes[asked.name]), *(asked.command or ["/bin/bash"])]
+        return subprocess.run(inside, check=False).returncode
+    machines = {machine.name: machine for machine in plan.machines}
     if asked.name in machines:
         space = network.NAMESPACES / machines[asked.name].namespace
         command = asked.command or [os.environ.get("SHELL", "/bin/sh")]
@@ -189,6 +197,40 @@ def shell(asked: argparse.Namespace) -> int:
     where = ["-n", found[0]["namespace"], asked.name]
     argv = [*kubectl.argv, "exec", "-i", *tty, *where, "--", *(asked.command or ["/bin/sh"])]
     return subprocess.run(argv, check=False).returncode
+
+
+def _plan() -> Topology:
+    """Return the plan of the lab that is up."""
+    _kubectl()
+    return SIZES[json.loads((paths.state() / "lab.json").read_text())["size"]].plan
+
+
+T = TypeVar("T")
+
+
+def _named(what: str, name: str, known: dict[str, T]) -> T:
+    if name not in known:
+        msg = f"no {what} {name!r}; there are: {', '.join(known) or 'none in a lab of this size'}"
+        raise UnknownName(msg)
+    return known[name]
+
+
+def node(asked: argparse.Namespace) -> int:
+    """Switch a compute node off or on, or start it again."""
+    compute = _named("compute node", asked.name, {compute.name: compute for compute in _plan().computes})
+    verbs = {"off": machine.off, "on": machine.on, "reboot": machine.reboot, "reset": machine.reset}
+    verbs[asked.what](paths.state(), compute)
+    return 0
+
+
+def cable(asked: argparse.Namespace) -> int:
+    """Pull a machine's cable to a network, or plug it in again."""
+    plan = _plan()
+    end = _named("machine", asked.name, {each.name: each for each in plan.machines})
+    cabled = plan.networks if end != plan.control else plan.networks[:1]
+    to = _named(f"network of {end.name}", asked.network, {each.name: each for each in cabled})
+    network.cable(plan, end, to, plugged=asked.what == "plug")
+    return 0
 
 
 def break_or_mend(asked: argparse.Namespace) -> int:

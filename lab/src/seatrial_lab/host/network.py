@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seatrial_lab.host import shell
-from seatrial_lab.topology import Machine, Topology
+from seatrial_lab.topology import Machine, Network, Topology
 
 NAMESPACES = Path("/run/netns")
 EGRESS = """
@@ -71,6 +71,12 @@ def _configure(plan: Topology, machine: Machine) -> None:
 def _enter(namespace: str, *argv: str) -> None:
     # `ip netns exec` would remount /sys and hide the control groups.
     shell.call("nsenter", f"--net={NAMESPACES / namespace}", *argv)
+
+
+def cable(plan: Topology, machine: Machine, network: Network, *, plugged: bool) -> None:
+    """Plug a machine's cable to a network in, or pull it: both ends lose their carrier, their addresses stay."""
+    port = f"port-{machine.name}" if network.name == "ctlplane" else machine.port(network)
+    shell.call("ip", "-n", plan.fabric, "link", "set", port, "up" if plugged else "down")
 
 
 def remove(plan: Topology) -> None:

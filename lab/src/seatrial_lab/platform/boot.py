@@ -15,7 +15,7 @@ import yaml
 
 from seatrial_lab import paths
 from seatrial_lab.errors import BootFailed
-from seatrial_lab.host import cgroups, network, process
+from seatrial_lab.host import cgroups, machine, network, process, ssh
 from seatrial_lab.platform import control_plane, nodes
 from seatrial_lab.platform import definitions as crds
 from seatrial_lab.platform.api import Api
@@ -108,7 +108,14 @@ class Boot:
         if self.plan.isolated:
             nodes.write_plugins(self.state)
         process.start_supervisor(self.state)
+        self._compute_nodes()
         self.say("machines made: certificates, namespaces, control groups")
+
+    def _compute_nodes(self) -> None:
+        """Install and switch on the machines outside the cluster; they know a key to let Ansible in, and no more."""
+        for compute in self.plan.computes:
+            machine.install(self.state, compute, ssh.public_key(self.state))
+            machine.start(self.state, compute, nodes.borrowed(self.state, self.programs))
 
     def _control_plane(self) -> None:
         control_plane.start_store(self.state, self.plan)

@@ -43,24 +43,27 @@ def _may_raise_priority() -> bool:
     return bool(int(effective, 16) >> CAP_SYS_RESOURCE & 1)
 
 
+def borrowed(state: Path, programs: Programs) -> dict[str, Path]:
+    """Return which folders of ours every pod and every compute node sees, read-only, by where it sees them."""
+    return {"/usr": Path("/usr"), "/opt/lab/openstack": programs.openstack, "/opt/lab/src": state / "src"}
+
+
 def write_base_spec(state: Path, programs: Programs) -> None:
     """Write what every container starts from: the machine's software, read-only, and limits no higher than ours."""
     spec = json.loads(shell.call("ctr", "oci", "spec"))
-    borrowed = {
-        "/usr": Path("/usr"),
+    sources = {
+        **borrowed(state, programs),
         "/bin": Path("/usr/bin"),
         "/sbin": Path("/usr/sbin"),
         "/lib": Path("/usr/lib"),
         "/lib64": Path("/usr/lib64"),
         "/opt/lab/bin": programs.binaries,
         "/opt/lab/pods": programs.pods,
-        "/opt/lab/openstack": programs.openstack,
         "/opt/lab/ansible": programs.ansible,
-        "/opt/lab/src": state / "src",
     }
     spec["mounts"] += [
         {"destination": inside, "type": "bind", "source": str(source), "options": ["rbind", "rprivate", "ro"]}
-        for inside, source in borrowed.items()
+        for inside, source in sources.items()
         if source.exists()
     ]
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

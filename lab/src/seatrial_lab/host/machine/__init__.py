@@ -161,4 +161,15 @@ def entered(state: Path, node: ComputeNode) -> list[str]:
         msg = f"{node.name} is off; switch it on with: seatrial-lab node {node.name} on"
         raise LabError(msg)
     clean = ["env", "-i", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", f"TERM={os.environ.get('TERM', 'dumb')}"]
-    return ["nsenter", f"--target={init}", "--mount", "--pid", "--uts", "--ipc", "--net", "--root", "--wd=/root", *clean]
+    return [
+        "nsenter",
+        f"--target={init}",
+        "--mount",
+        "--pid",
+        "--uts",
+        "--ipc",
+        "--net",
+        "--root",
+        "--wd=/root",
+        *clean,
+    ]
