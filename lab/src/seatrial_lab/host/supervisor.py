@@ -1,8 +1,8 @@
 """The process that keeps the lab's own programs running: started once by ``up``, restarts what dies.
 
 It reads ``units/*.json`` in the state folder, starts each, and starts it again, after a pause, whenever it ends.
-SIGHUP makes it look for new units. One whose file is gone is not started again. It is told of nothing else; ``down`` finds and ends all its children by itself,
-so that this process may be killed at any moment without harm.
+SIGHUP makes it look for new units. One whose file is gone is not started again. It is told of nothing else; ``down``
+finds and ends all its children by itself, so that this process may be killed at any moment without harm.
 """
 
 from __future__ import annotations
