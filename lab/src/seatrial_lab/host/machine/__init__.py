@@ -160,7 +160,16 @@ def entered(state: Path, node: ComputeNode) -> list[str]:
     if init is None:
         msg = f"{node.name} is off; switch it on with: seatrial-lab node {node.name} on"
         raise LabError(msg)
-    clean = ["env", "-C", "/root", "-i", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", f"TERM={os.environ.get('TERM', 'dumb')}"]
+    clean = [
+        "env",
+        "-C",
+        "/root",
+        "-i",
+        f"PATH={PATH}",
+        "HOME=/root",
+        "LANG=C.UTF-8",
+        f"TERM={os.environ.get('TERM', 'dumb')}",
+    ]
     return [
         "nsenter",
         f"--target={init}",
