@@ -99,6 +99,15 @@ def is_ready(resource: Json | None, kind: str = READY) -> bool:
     return current and any(c.get("type") == kind and c.get("status") == "True" for c in status.get("conditions") or ())
 
 
+def said(resource: Json | None) -> str:
+    """What a resource says of itself, for the condition of the one that waits for it."""
+    if resource is None:
+        return "does not exist"
+    if is_ready(resource):
+        return "is ready"
+    return str((condition_of(resource) or {}).get("message") or "not looked at yet")
+
+
 def condition_of(resource: Json, kind: str = READY) -> Json | None:
     """One condition of a resource, if it has it."""
     conditions = (resource.get("status") or {}).get("conditions") or ()

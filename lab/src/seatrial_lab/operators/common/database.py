@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from seatrial_lab.operators.common.conditions import is_ready
+from seatrial_lab.operators.common.conditions import is_ready, said
 from seatrial_lab.operators.common.reconciler import NotYet, Round
 from seatrial_lab.operators.common.resources import MARIADB_ACCOUNT, MARIADB_DATABASE, SECRET
 from seatrial_lab.operators.common.secrets import plain
@@ -72,10 +72,21 @@ async def login(
         if is_ready(part):
             this.conditions.true(condition, f"{part['kind']} {part['metadata']['name']} is ready")
         else:
-            this.conditions.waiting(condition, f"{part['kind']} {part['metadata']['name']} is not ready")
+            this.conditions.waiting(condition, f"{part['kind']} {part['metadata']['name']}: {said(part)}")
     secret_name = (entry.get("status") or {}).get("currentSecret")
     found = await this.get(SECRET, secret_name) if secret_name else None
     if found is None or not (in_use or (is_ready(live) and is_ready(entry))):
-        raise NotYet(waiting_for, f"MariaDBDatabase {name} and MariaDBAccount {account or name} are being made")
+        blame = entry if is_ready(live) else live
+        raise NotYet(waiting_for, f"{blame['kind']} {blame['metadata']['name']}: {said(blame)}")
     host = f"{instance}.{this.namespace}.svc"
+    return Login(str(entry["spec"]["userName"]), host, database, plain(found)["DatabasePassword"])
+
+
+async def login_of(this: Round, account: str, *, host: str, database: str, condition: str = "InputReady") -> Login:
+    """How to log in as an account that another resource sees to; NotYet while it has no password."""
+    entry = await this.get(MARIADB_ACCOUNT, account)
+    secret_name = ((entry or {}).get("status") or {}).get("currentSecret")
+    found = await this.get(SECRET, secret_name) if secret_name else None
+    if entry is None or found is None:
+        raise NotYet(condition, f"MariaDBAccount {account}: {said(entry)}")
     return Login(str(entry["spec"]["userName"]), host, database, plain(found)["DatabasePassword"])

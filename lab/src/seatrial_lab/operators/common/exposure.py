@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from seatrial_lab.operators.common.conditions import condition_of, is_ready
+from seatrial_lab.operators.common.conditions import condition_of, is_ready, said
 from seatrial_lab.operators.common.reconciler import NotYet, Round
-from seatrial_lab.operators.common.resources import KEYSTONE_API, KEYSTONE_ENDPOINT, KEYSTONE_SERVICE, Json
+from seatrial_lab.operators.common.resources import KEYSTONE_API, KEYSTONE_ENDPOINT, KEYSTONE_SERVICE, Json, Resource
 
 DNS_NAME: Final = "dnsmasq.network.openstack.org/hostname"
 """By this annotation compute nodes get to know a LoadBalancer's name (rhoso-topology, section 3.2)."""
@@ -20,12 +20,14 @@ class Port:
     """Where an API is to be found: the pods, their port, and how its Services are called."""
 
     service: str
-    """The label `service` of the Services, and what their names begin with."""
+    """What the names of the Services begin with, and their label `service`."""
     number: int
     selector: Mapping[str, str]
     endpoints: tuple[str, ...] = ("internal", "public")
     path: str = ""
     """What comes after the port in the catalogue's URL."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the Services besides, or instead of that."""
 
 
 async def expose(this: Round, port: Port, overrides: Json) -> dict[str, str]:
@@ -36,16 +38,24 @@ async def expose(this: Round, port: Port, overrides: Json) -> dict[str, str]:
     urls = {}
     for endpoint in port.endpoints:
         live = await this.apply(service(this.namespace, port, endpoint, overrides.get(endpoint) or {}))
-        host = f"{live['metadata']['name']}.{this.namespace}.svc"
-        if live["spec"]["type"] == "LoadBalancer":
-            given = ((live.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
-            if not given:
-                raise NotYet("CreateServiceReady", f"{live['metadata']['name']} has no address yet", look_again_s=2)
-            # A public name would need a DNS that those outside use: the address needs none.
-            host = str(given[0]["ip"]) if endpoint == "public" else host
-        urls[endpoint] = f"http://{host}:{port.number}{port.path}"
+        url = url_of(live, port, endpoint)
+        if url is None:
+            raise NotYet("CreateServiceReady", f"{live['metadata']['name']} has no address yet", look_again_s=2)
+        urls[endpoint] = url
     this.conditions.true("CreateServiceReady", "Services exist")
     return urls
+
+
+def url_of(live: Json, port: Port, endpoint: str) -> str | None:
+    """Where a Service is to be found; None while it has no address."""
+    host = f"{live['metadata']['name']}.{live['metadata']['namespace']}.svc"
+    if live["spec"]["type"] == "LoadBalancer":
+        given = ((live.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+        if not given:
+            return None
+        # A public name would need a DNS that those outside use: the address needs none.
+        host = str(given[0]["ip"]) if endpoint == "public" else host
+    return f"http://{host}:{port.number}{port.path}"
 
 
 def service(namespace: str, port: Port, endpoint: str, override: Json) -> Json:
@@ -59,7 +69,7 @@ def service(namespace: str, port: Port, endpoint: str, override: Json) -> Json:
         "kind": "Service",
         "metadata": {
             "name": name,
-            "labels": {**(meta.get("labels") or {}), "service": port.service, "endpoint": endpoint},
+            "labels": {**(meta.get("labels") or {}), "service": port.service, **port.labels, "endpoint": endpoint},
             "annotations": {**told, **(meta.get("annotations") or {})},
         },
         "spec": {**spec, "selector": dict(port.selector), "ports": [number]},
@@ -76,11 +86,12 @@ class Identity:
     region: str
 
 
-async def keystone(this: Round, *, condition: str = "ServiceConfigReady") -> Identity:
-    """Where Keystone answers; NotYet until it has been bootstrapped."""
+async def keystone(this: Round, *, condition: str = "ServiceConfigReady", serving: bool = True) -> Identity:
+    """Where Keystone answers; NotYet until it serves, or else (not `serving`) has addresses."""
     apis = await this.list(KEYSTONE_API, {})
     status = (apis[0].get("status") or {}) if apis else {}
-    if not apis or (condition_of(apis[0], "BootstrapReady") or {}).get("status") != "True":
+    bootstrapped = bool(apis) and (condition_of(apis[0], "BootstrapReady") or {}).get("status") == "True"
+    if not (bootstrapped if serving else status.get("apiEndpoints")):
         raise NotYet(condition, "KeystoneAPI does not serve yet")
     return Identity(status["apiEndpoints"]["internal"], status["apiEndpoints"]["public"], str(status["region"]))
 
@@ -100,19 +111,39 @@ class Entry:
 
 async def register(this: Round, entry: Entry, urls: Mapping[str, str]) -> None:
     """See to KeystoneService and KeystoneEndpoint, and mirror what they say; NotYet while they are not ready."""
+    # Both are asked for before either is waited for.
+    made = [await _ask_for_service(this, entry), await _ask_for_endpoint(this, entry.name, urls)]
+    for live in made:
+        _registered(this, live)
+
+
+async def register_service(this: Round, entry: Entry) -> None:
+    """The same of the KeystoneService alone, where its endpoints are another resource's matter."""
+    _registered(this, await _ask_for_service(this, entry))
+
+
+async def register_endpoint(this: Round, name: str, urls: Mapping[str, str]) -> None:
+    """The same of the KeystoneEndpoint alone."""
+    _registered(this, await _ask_for_endpoint(this, name, urls))
+
+
+async def _ask_for_service(this: Round, entry: Entry) -> Json:
     user = {"serviceUser": entry.name, "secret": entry.secret, "passwordSelector": entry.password_key}
     described = {"serviceType": entry.kind, "serviceName": entry.name, "serviceDescription": entry.description}
-    made = [
-        await this.apply(
-            {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": entry.name}, "spec": spec}
-        )
-        for kind, spec in (
-            (KEYSTONE_SERVICE, {**described, "enabled": True, **user}),
-            (KEYSTONE_ENDPOINT, {"serviceName": entry.name, "endpoints": dict(urls)}),
-        )
-    ]
-    for live, condition in zip(made, ("KeystoneServiceReady", "KeystoneEndpointReady"), strict=True):
-        if not is_ready(live):
-            said = (condition_of(live) or {}).get("message", "not looked at yet")
-            raise NotYet(condition, f"{live['kind']} {entry.name}: {said}")
-        this.conditions.true(condition, f"{live['kind']} {entry.name} is ready")
+    return await _ask(this, KEYSTONE_SERVICE, entry.name, {**described, "enabled": True, **user})
+
+
+async def _ask_for_endpoint(this: Round, name: str, urls: Mapping[str, str]) -> Json:
+    return await _ask(this, KEYSTONE_ENDPOINT, name, {"serviceName": name, "endpoints": dict(urls)})
+
+
+async def _ask(this: Round, kind: Resource, name: str, spec: Json) -> Json:
+    manifest = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}, "spec": spec}
+    return await this.apply(manifest)
+
+
+def _registered(this: Round, live: Json) -> None:
+    condition, name = f"{live['kind']}Ready", live["metadata"]["name"]
+    if not is_ready(live):
+        raise NotYet(condition, f"{live['kind']} {name}: {said(live)}")
+    this.conditions.true(condition, f"{live['kind']} {name} is ready")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from seatrial_lab.operators.common.conditions import is_ready
+from seatrial_lab.operators.common.conditions import is_ready, said
 from seatrial_lab.operators.common.reconciler import NotYet, Round
 from seatrial_lab.operators.common.resources import MEMCACHED, SECRET, TRANSPORT_URL
 from seatrial_lab.operators.common.secrets import plain
@@ -36,7 +36,7 @@ async def transport(
     secret_name = (live.get("status") or {}).get("secretName")
     found = await this.get(SECRET, secret_name) if secret_name else None
     if found is None:
-        raise NotYet(condition, f"TransportURL {name} has no Secret yet")
+        raise NotYet(condition, f"TransportURL {name} has no Secret yet: {said(live)}")
     if status:
         this.status[status] = secret_name
     if is_ready(live):

@@ -131,7 +131,8 @@ class Reconciler:
         self._controllers = tuple(controllers)
         self._wakers: dict[tuple[str, Key], asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._echoes: dict[str, str] = {}  # uid -> resourceVersion of our own last write, whose event tells us nothing
+        # uid -> resourceVersion of our own last write, and the controller whose it was: to it the event tells nothing
+        self._echoes: dict[str, tuple[str, Controller]] = {}
 
     @property
     def kinds(self) -> list[Resource]:
@@ -143,12 +144,13 @@ class Reconciler:
     def hear(self, kind: Resource, body: Json, *, gone: bool = False) -> None:
         """Take note of an event: wake whom it concerns."""
         meta = body["metadata"]
-        own = self._echoes.get(meta["uid"]) == meta["resourceVersion"]
+        version, writer = self._echoes.get(meta["uid"], ("", None))
         if gone:
             self._echoes.pop(meta["uid"], None)
         for controller in self._controllers:
+            own = controller is writer and version == meta["resourceVersion"]
             if own and not gone and all(watch.resource != kind for watch in controller.watches):
-                continue  # it wrote this itself; to another controller of this operator that watches, it is news
+                continue  # but to another of its resources, which watches such objects, it is news
             for key in _woken(controller, kind, body):
                 self._wake(controller, key)
 
@@ -217,7 +219,7 @@ class Reconciler:
         before = cr.get("status") or {}
         conditions = Conditions(controller.conditions, before.get("conditions") or ())
         status = {k: v for k, v in before.items() if k not in ("conditions", "observedGeneration")}
-        this = Round(self._kube, cr, conditions, status, _echo=self._remember)
+        this = Round(self._kube, cr, conditions, status, _echo=lambda live: self._remember(controller, live))
         problem = await self._attempt(controller, this)
         if isinstance(problem, KubeError) and problem.passing and not again:
             return 0
@@ -267,10 +269,10 @@ class Reconciler:
             },
         )
         this.cr["status"] = live.get("status")
-        self._remember(live)
+        self._remember(controller, live)
 
-    def _remember(self, live: Json) -> None:
-        self._echoes[live["metadata"]["uid"]] = live["metadata"]["resourceVersion"]
+    def _remember(self, controller: Controller, live: Json) -> None:
+        self._echoes[live["metadata"]["uid"]] = live["metadata"]["resourceVersion"], controller
 
 
 def _say(conditions: Conditions, wait: NotYet) -> None:
