@@ -26,6 +26,7 @@ NEEDED = (
     "mariadb-server",
     "memcached",
     "nftables",
+    "novnc",
     "openssh-client",
     "openssh-server",
     "openvswitch-switch",

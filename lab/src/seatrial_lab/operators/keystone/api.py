@@ -177,9 +177,7 @@ async def _register(this: Round, wanted: Wanted, urls: Mapping[str, str]) -> Non
         (KEYSTONE_ENDPOINT, {"serviceName": "keystone", "endpoints": dict(urls)}),
     ):
         manifest = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": "keystone"}, "spec": spec}
-        # Not by `this.apply`: that hides the event of the write from this process, where another controller waits
-        # for it.
-        await this.kube.apply(this.owned(manifest))
+        await this.apply(manifest)
 
 
 def _everything(other: Json) -> Iterable[Key]:

@@ -1,0 +1,1 @@
+"""The nova operator: compute with its cells (Nova, NovaCell, and one kind for each component)."""
