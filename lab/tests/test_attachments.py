@@ -69,5 +69,5 @@ def test_a_pod_without_its_address_is_told(pods: list[Json], severity: str) -> N
 
 def test_a_missing_network_is_named() -> None:
     """So that whoever reads the condition knows what to make."""
-    with pytest.raises(NotYet, match="missing: tenant$"):
+    with pytest.raises(NotYet, match=r"missing: tenant$"):
         asyncio.run(attachments.required(a_round(), ["storage", "tenant"]))
