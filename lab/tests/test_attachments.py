@@ -46,7 +46,7 @@ def a_round(*pods: Json) -> Round:
 def test_the_addresses_of_ready_pods_are_told() -> None:
     """Pods that are not ready, or on their way out, tell nothing."""
     this = a_round(pod("172.18.0.31"), pod("172.18.0.30"), pod(ready="False"), pod(deletionTimestamp="now"))
-    asyncio.run(attachments.attached(this, ["storage"], LABELS))
+    asyncio.run(attachments.attached(this, ["storage"], LABELS, wanted=2))
     assert this.status["networkAttachments"] == {"cloud/storage": ["172.18.0.30", "172.18.0.31"]}
     assert this.conditions.all_true()
 
@@ -54,7 +54,7 @@ def test_the_addresses_of_ready_pods_are_told() -> None:
 def test_without_networks_there_is_nothing_to_wait_for() -> None:
     """The condition is true and the status empty."""
     this = a_round()
-    asyncio.run(attachments.attached(this, [], LABELS))
+    asyncio.run(attachments.attached(this, [], LABELS, wanted=2))
     assert this.conditions.all_true()
     assert this.status["networkAttachments"] == {}
 
@@ -63,7 +63,7 @@ def test_without_networks_there_is_nothing_to_wait_for() -> None:
 def test_a_pod_without_its_address_is_told(pods: list[Json], severity: str) -> None:
     """No pod yet is a matter of time; a ready pod without an address is an error."""
     with pytest.raises(NotYet) as wait:
-        asyncio.run(attachments.attached(a_round(*pods), ["storage"], LABELS))
+        asyncio.run(attachments.attached(a_round(*pods), ["storage"], LABELS, wanted=2))
     assert wait.value.severity == severity
 
 

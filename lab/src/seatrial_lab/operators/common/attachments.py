@@ -26,18 +26,21 @@ async def required(this: Round, networks: Sequence[str]) -> None:
         raise NotYet(CONDITION, message, severity="Warning")
 
 
-async def attached(this: Round, networks: Sequence[str], labels: Mapping[str, str]) -> None:
-    """Tell in `status.networkAttachments` the addresses of the ready pods; NotYet while one of them lacks some."""
+async def attached(this: Round, networks: Sequence[str], labels: Mapping[str, str], *, wanted: int) -> None:
+    """Tell in `status.networkAttachments` the addresses of the ready pods; NotYet while one of them lacks some.
+
+    `wanted` is how many pods there are to be: that none is ready is no fault if none should be.
+    """
     pods = [pod for pod in await this.list(POD, labels) if _is_ready(pod)] if networks else []
     addresses = [_addresses(pod) for pod in pods]
-    wanted = [f"{this.namespace}/{name}" for name in networks]
+    names = [f"{this.namespace}/{name}" for name in networks]
     this.status["networkAttachments"] = {
-        name: sorted(address for each in addresses for address in each.get(name, ())) for name in wanted
+        name: sorted(address for each in addresses for address in each.get(name, ())) for name in names
     }
-    if networks and not pods:
+    if networks and wanted and not pods:
         raise NotYet(CONDITION, "no pod is ready yet")
-    if any(not each.get(name) for each in addresses for name in wanted):
-        message = f"not all pods have interfaces with ips as configured in NetworkAttachments: {', '.join(wanted)}"
+    if any(not each.get(name) for each in addresses for name in names):
+        message = f"not all pods have interfaces with ips as configured in NetworkAttachments: {', '.join(names)}"
         raise NotYet(CONDITION, message, severity="Error")
     this.conditions.true(CONDITION, "NetworkAttachments completed")
 

@@ -105,8 +105,10 @@ class Entry:
     """`serviceType` in the catalogue: `placement`, `compute`, `network`, `image`."""
     description: str
     secret: str
-    """The Secret, and its key, with the password of the service's user, which is called like the service."""
+    """The Secret, and its key, with the password of the service's user."""
     password_key: str
+    user: str = ""
+    """The user's name, if it is not the service's."""
 
 
 async def register(this: Round, entry: Entry, urls: Mapping[str, str]) -> None:
@@ -122,19 +124,19 @@ async def register_service(this: Round, entry: Entry) -> None:
     _registered(this, await _ask_for_service(this, entry))
 
 
-async def register_endpoint(this: Round, name: str, urls: Mapping[str, str]) -> None:
-    """The same of the KeystoneEndpoint alone."""
-    _registered(this, await _ask_for_endpoint(this, name, urls))
+async def register_endpoint(this: Round, service: str, urls: Mapping[str, str], *, name: str | None = None) -> None:
+    """The same of the KeystoneEndpoint alone; it is called like the service, or as `name` says."""
+    _registered(this, await _ask_for_endpoint(this, service, urls, name=name))
 
 
 async def _ask_for_service(this: Round, entry: Entry) -> Json:
-    user = {"serviceUser": entry.name, "secret": entry.secret, "passwordSelector": entry.password_key}
+    user = {"serviceUser": entry.user or entry.name, "secret": entry.secret, "passwordSelector": entry.password_key}
     described = {"serviceType": entry.kind, "serviceName": entry.name, "serviceDescription": entry.description}
     return await _ask(this, KEYSTONE_SERVICE, entry.name, {**described, "enabled": True, **user})
 
 
-async def _ask_for_endpoint(this: Round, name: str, urls: Mapping[str, str]) -> Json:
-    return await _ask(this, KEYSTONE_ENDPOINT, name, {"serviceName": name, "endpoints": dict(urls)})
+async def _ask_for_endpoint(this: Round, service: str, urls: Mapping[str, str], name: str | None = None) -> Json:
+    return await _ask(this, KEYSTONE_ENDPOINT, name or service, {"serviceName": service, "endpoints": dict(urls)})
 
 
 async def _ask(this: Round, kind: Resource, name: str, spec: Json) -> Json:

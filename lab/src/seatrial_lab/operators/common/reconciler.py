@@ -112,6 +112,11 @@ class Watch:
     wakes: Callable[[Json], Iterable[Key]]
 
 
+def everyone(other: Json) -> Iterable[Key]:
+    """What wakes all resources of a controller that are in the other object's namespace."""
+    yield other["metadata"]["namespace"], EVERY
+
+
 @dataclass(frozen=True, slots=True)
 class Controller:
     """One kind of custom resource, and how it is served."""

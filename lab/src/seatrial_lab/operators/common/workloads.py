@@ -36,10 +36,12 @@ class Runs:
     mounts: Sequence[Json] = ()
 
 
-def config_volume(secret: str, at: str) -> tuple[Json, Json]:
-    """A volume of a Secret's files, and its mount in a container."""
-    volume = {"name": "config-data", "secret": {"secretName": secret, "defaultMode": 0o440}}
-    return volume, {"name": "config-data", "mountPath": at, "readOnly": True}
+def config_volume(secret: str, at: str, paths: Mapping[str, str] | None = None) -> tuple[Json, Json]:
+    """A volume of a Secret's files, and its mount in a container; `paths` say where each lies, if not all in `at`."""
+    source: Json = {"secretName": secret, "defaultMode": 0o440}
+    if paths is not None:
+        source["items"] = [{"key": key, "path": path} for key, path in paths.items()]
+    return {"name": "config-data", "secret": source}, {"name": "config-data", "mountPath": at, "readOnly": True}
 
 
 def program(name: str) -> list[str]:
@@ -76,8 +78,37 @@ def uwsgi_ini(port: int, module: str, procname: str, *extra: str) -> str:
     return render_text(TEMPLATES, "uwsgi.ini.j2", **values)
 
 
+def claim(name: str, storage_class: str, request: str) -> Json:
+    """A volume that every pod of a StatefulSet has for its own, and keeps."""
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": request}}}
+    return {"metadata": {"name": name}, "spec": {**spec, "storageClassName": storage_class}}
+
+
+def headless(name: str, runs: Runs, port: int) -> Json:
+    """The Service that gives each pod of a StatefulSet its name."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "labels": dict(runs.labels)},
+        "spec": {
+            "clusterIP": "None",
+            "publishNotReadyAddresses": True,
+            "selector": dict(runs.labels),
+            "ports": [{"name": name, "port": port, "targetPort": port, "protocol": "TCP"}],
+        },
+    }
+
+
 def workload(
-    kind: str, name: str, runs: Runs, *, replicas: int, config_hash: str, containers: Sequence[Json], **more: object
+    kind: str,
+    name: str,
+    runs: Runs,
+    *,
+    replicas: int,
+    config_hash: str,
+    containers: Sequence[Json],
+    claims: Sequence[Json] = (),
+    **more: object,
 ) -> Json:
     """A Deployment or StatefulSet; a changed `config_hash` replaces the pods. `more` goes into the pods' spec."""
     [document] = render(
@@ -89,6 +120,7 @@ def workload(
         replicas=replicas,
         containers=[_filled(container, runs, config_hash) for container in containers],
         networks=_networks(runs),
+        claims=claims,
         more=more,
     )
     return document
@@ -126,6 +158,13 @@ def _env(values: Mapping[str, str]) -> list[Json]:
 
 def _networks(runs: Runs) -> list[Json]:
     return [{"name": name, "interface": name} for name in runs.networks]
+
+
+async def account(this: Round, runs: Runs) -> None:
+    """See to the ServiceAccount that the pods run as."""
+    manifest = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": runs.account}}
+    await this.apply({**manifest, "automountServiceAccountToken": False})
+    this.conditions.true("ServiceAccountReady", f"ServiceAccount {runs.account} exists")
 
 
 def count(this: Round, live: Json, *, field: str = "readyCount") -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote
 
-from seatrial_lab.operators.common.reconciler import EVERY, Controller, Key, NotYet, Round, Watch
+from seatrial_lab.operators.common.reconciler import EVERY, Controller, Key, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import RABBITMQ, SECRET, TRANSPORT_URL, Json
 
 READY: Final = "TransportURLReady"
@@ -51,10 +51,6 @@ def url_of(login: dict[str, str]) -> str:
     return f"rabbit://{user}:{password}@{login['host']}:{login['port']}{VHOST}?ssl=0"
 
 
-def _everything(other: Json) -> Iterable[Key]:
-    yield other["metadata"]["namespace"], EVERY
-
-
 def _logins(secret: Json) -> Iterable[Key]:
     if secret["metadata"]["name"].endswith(_LOGIN_SUFFIX):
         yield secret["metadata"]["namespace"], EVERY
@@ -65,5 +61,5 @@ TRANSPORT_URL_CONTROLLER: Final = Controller(
     reconcile=reconcile,
     conditions=(READY,),
     owns=(SECRET,),
-    watches=(Watch(RABBITMQ, _everything), Watch(SECRET, _logins)),
+    watches=(Watch(RABBITMQ, everyone), Watch(SECRET, _logins)),
 )

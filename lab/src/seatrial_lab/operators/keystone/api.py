@@ -6,7 +6,7 @@ cache that restarts) is told in its condition, and stops nothing that has no nee
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,7 +14,7 @@ from seatrial_lab.operators.common import database, exposure, messaging, workloa
 from seatrial_lab.operators.common.exposure import Port
 from seatrial_lab.operators.common.jobs import run_once
 from seatrial_lab.operators.common.kube import hash_of
-from seatrial_lab.operators.common.reconciler import EVERY, Controller, Key, NotYet, Round, Watch
+from seatrial_lab.operators.common.reconciler import Controller, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import (
     CONFIG_MAP,
     DEPLOYMENT,
@@ -56,9 +56,7 @@ class Wanted:
 async def reconcile(this: Round) -> None:
     """Bring the identity service to what its resource asks for."""
     wanted = await _input(this)
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": wanted.runs.account}}
-    await this.apply({**account, "automountServiceAccountToken": False})
-    this.conditions.true("ServiceAccountReady", f"ServiceAccount {wanted.runs.account} exists")
+    await workloads.account(this, wanted.runs)
     port = Port("keystone", config.PORT, wanted.runs.labels)
     urls = await exposure.expose(this, port, (wanted.spec.get("override") or {}).get("service") or {})
     this.status["apiEndpoints"] = urls
@@ -180,10 +178,6 @@ async def _register(this: Round, wanted: Wanted, urls: Mapping[str, str]) -> Non
         await this.apply(manifest)
 
 
-def _everything(other: Json) -> Iterable[Key]:
-    yield other["metadata"]["namespace"], EVERY
-
-
 KEYSTONE_API_CONTROLLER: Final = Controller(
     resource=KEYSTONE_API,
     reconcile=reconcile,
@@ -214,5 +208,5 @@ KEYSTONE_API_CONTROLLER: Final = Controller(
         TRANSPORT_URL,
     ),
     # The administrator's password, the database's and the bus's are in Secrets of others.
-    watches=(Watch(MEMCACHED, _everything), Watch(SECRET, _everything)),
+    watches=(Watch(MEMCACHED, everyone), Watch(SECRET, everyone)),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from seatrial_lab.operators.common.conditions import condition_of
 from seatrial_lab.operators.common.kube import hash_of
-from seatrial_lab.operators.common.reconciler import EVERY, Controller, Key, NotYet, Round, Watch
+from seatrial_lab.operators.common.reconciler import Controller, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import (
     KEYSTONE_API,
     KEYSTONE_ENDPOINT,
@@ -117,20 +117,16 @@ async def _password(this: Round) -> str:
     return password
 
 
-def _everything(other: Json) -> Iterable[Key]:
-    yield other["metadata"]["namespace"], EVERY
-
-
 KEYSTONE_SERVICE_CONTROLLER: Final = Controller(
     resource=KEYSTONE_SERVICE,
     reconcile=reconcile_service,
     conditions=(API, CLIENT, SERVICE, USER),
-    watches=(Watch(SECRET, _everything),),
+    watches=(Watch(SECRET, everyone),),
 )
 
 KEYSTONE_ENDPOINT_CONTROLLER: Final = Controller(
     resource=KEYSTONE_ENDPOINT,
     reconcile=reconcile_endpoint,
     conditions=(API, CLIENT, ENDPOINTS),
-    watches=(Watch(KEYSTONE_SERVICE, _everything),),
+    watches=(Watch(KEYSTONE_SERVICE, everyone),),
 )

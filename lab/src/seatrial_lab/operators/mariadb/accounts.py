@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Iterable
 from typing import Final
 
 from seatrial_lab.operators.common.conditions import is_ready
 from seatrial_lab.operators.common.kube import hash_of
-from seatrial_lab.operators.common.reconciler import EVERY, Controller, Key, NotYet, Round, Watch
+from seatrial_lab.operators.common.reconciler import Controller, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import GALERA, MARIADB_ACCOUNT, MARIADB_DATABASE, SECRET, Json
 from seatrial_lab.operators.mariadb.galera import run_sql
 
@@ -116,15 +115,11 @@ async def _database(this: Round) -> Json:
     return database
 
 
-def _everything(other: Json) -> Iterable[Key]:
-    yield other["metadata"]["namespace"], EVERY
-
-
 DATABASES: Final = Controller(
     resource=MARIADB_DATABASE,
     reconcile=reconcile_database,
     conditions=(SERVER, DATABASE),
-    watches=(Watch(GALERA, _everything),),
+    watches=(Watch(GALERA, everyone),),
 )
 
 ACCOUNTS: Final = Controller(
@@ -132,5 +127,5 @@ ACCOUNTS: Final = Controller(
     reconcile=reconcile_account,
     conditions=(SERVER, DATABASE, ACCOUNT),
     owns=(SECRET,),
-    watches=(Watch(GALERA, _everything), Watch(MARIADB_DATABASE, _everything)),
+    watches=(Watch(GALERA, everyone), Watch(MARIADB_DATABASE, everyone)),
 )
