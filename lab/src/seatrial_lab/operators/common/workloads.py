@@ -78,10 +78,12 @@ def uwsgi_ini(port: int, module: str, procname: str, *extra: str) -> str:
     return render_text(TEMPLATES, "uwsgi.ini.j2", **values)
 
 
-def claim(name: str, storage_class: str, request: str) -> Json:
-    """A volume that every pod of a StatefulSet has for its own, and keeps."""
-    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": request}}}
-    return {"metadata": {"name": name}, "spec": {**spec, "storageClassName": storage_class}}
+def claim(name: str, storage_class: str | None, request: str) -> Json:
+    """A volume that every pod of a StatefulSet has for its own, and keeps; without a class, the cluster's default."""
+    spec: Json = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": request}}}
+    if storage_class:
+        spec["storageClassName"] = storage_class
+    return {"metadata": {"name": name}, "spec": spec}
 
 
 def headless(name: str, runs: Runs, port: int) -> Json:

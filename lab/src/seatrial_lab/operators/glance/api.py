@@ -114,7 +114,7 @@ def _stateful_set(this: Round, runs: Runs, replicas: int, config_hash: str) -> J
         replicas=replicas,
         config_hash=config_hash,
         containers=[httpd],
-        claims=[workloads.claim("glance", str(storage["storageClass"]), str(storage["storageRequest"]))],
+        claims=[workloads.claim("glance", storage.get("storageClass"), str(storage.get("storageRequest", "1Gi")))],
     )
 
 
