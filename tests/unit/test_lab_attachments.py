@@ -124,6 +124,13 @@ def test_the_lab_s_own_definitions_give_addresses_of_their_network_only() -> Non
             assert plugin["ipam"]["ranges"] == [[piece]]
 
 
+def test_every_kind_of_the_networks_has_a_schema_that_rejects_what_it_does_not_know() -> None:
+    """Definitions render, and none lets unknown fields through."""
+    text = json.dumps(render(MANIFESTS / "30-networks.yaml"))
+    assert "preserve-unknown" not in text
+    assert text.count("openAPIV3Schema") == 3
+
+
 def test_the_nodes_have_different_addresses_that_nobody_is_given() -> None:
     """Each node's policy names .5, .6, .7, outside of every range."""
     plan = TOPOLOGY

@@ -184,11 +184,7 @@ class Handler:
         status = before.get("status") or {}
         told = dated(conditions, status.get("conditions") or ())
         if told or status.get("policyGeneration") != meta["generation"]:
-            said = {
-                "policyGeneration": meta["generation"],
-                "desiredState": policy["spec"]["desiredState"],
-                "conditions": told or status["conditions"],
-            }
+            said = {"policyGeneration": meta["generation"], "conditions": told or status["conditions"]}
             self._rest.ask("PATCH", f"{ENACTMENTS}/{name}/status", {"status": said})
 
     def _judge(self, policy: Json) -> None:
