@@ -307,7 +307,7 @@ def test_the_text_jumps_for_each_isolation_of_its_node_and_no_other(cluster: Clu
     wanted = {(str(i.pod.addresses[0]), i.direction.lower()) for i in cluster.isolations("node-0")}
     assert {(address, direction) for address, _, direction in jumps} == wanted
     assert len(jumps) == len(wanted)
-    for inside in re.findall(r"ip [sd]addr \{ (.*?) \}", text):
+    for inside in re.findall(r"\tip [sd]addr \{ (.*?) \}", text):
         nets = [IPv4Network(net) for net in inside.split(", ")]
         assert not any(a.overlaps(b) for n, a in enumerate(nets) for b in nets[:n])
 
