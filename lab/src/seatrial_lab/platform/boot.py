@@ -88,6 +88,8 @@ class Boot:
             self._wait("DNS, storage and load balancer ready", "platform pods", self._platform_ready)
         else:
             self._wait("cloud ready", "cloud", _CloudReady(self))
+            if self.plan.computes:
+                self._wait("compute nodes ready", "cloud", self._data_plane_ready)
 
     def _wait(self, what: str, step: str, done: Callable[[], bool]) -> None:
         """Wait until ``done``; on time-out say which step it was, and where its logs are."""
@@ -210,6 +212,32 @@ class Boot:
             samples += render(OPENSTACK / "samples/netconfig.yaml", networks=self.plan.networks)
         self.kubectl.apply([self._passwords(), *render(OPENSTACK / "init.yaml"), *samples])
         self.say("operators and control plane declared")
+        if self.plan.computes:
+            self._declare_data_plane()
+
+    def _declare_data_plane(self) -> None:
+        """Declare the compute nodes, with the keys to them that a person makes beforehand."""
+        purposes = {"dataplane-ansible-ssh-private-key-secret": ssh.ANSIBLE, "nova-migration-ssh-key": ssh.MIGRATION}
+        keys = []
+        for name, purpose in purposes.items():
+            private, public = ssh.pair(self.state, purpose)
+            keys.append(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "metadata": {"name": name, "namespace": "openstack"},
+                    "type": "Opaque",
+                    "stringData": {"ssh-privatekey": private, "ssh-publickey": public},
+                }
+            )
+        self.kubectl.apply([*keys, *render(OPENSTACK / "samples/dataplane.yaml")])
+        self.say("data plane declared")
+
+    def _data_plane_ready(self) -> bool:
+        """Tell whether every set of compute nodes is deployed as it was declared."""
+        sets = self.api.items("/apis/dataplane.openstack.org/v1beta1/openstackdataplanenodesets")
+        heads = [(each.get("status", {}).get("conditions") or [{}])[0] for each in sets]
+        return bool(heads) and all(head.get("status") == "True" for head in heads)
 
     def _passwords(self) -> dict[str, Any]:
         """Return the Secret that a person makes before deploying a RHOSO, with passwords of this lab's own."""
