@@ -233,6 +233,38 @@ def test_its_own_writes_do_not_wake_it() -> None:
     assert is_ready(kube.cr)
 
 
+def test_what_one_controller_writes_is_news_to_the_others_of_its_operator() -> None:
+    """A resource made or changed by its owner's round is tended; its status reaches the owner."""
+    rounds: list[str] = []
+    written = {"metadata": {"name": "part", "namespace": "cloud", "uid": "u2", "resourceVersion": "5"}}
+
+    class Writable(OneResource):
+        async def apply(self, _: Json) -> Json:
+            return written
+
+    async def owner(this: Round) -> None:
+        rounds.append("owner")
+        await this.apply({"kind": "StatefulSet", "apiVersion": "apps/v1", "metadata": {"name": "part"}})
+        this.conditions.true("AReady", "fine")
+
+    async def part(_: Round) -> None:
+        rounds.append("part")
+
+    async def main() -> None:
+        kube = Writable()
+        owning = Controller(GALERA, owner, ("AReady",), owns=(STATEFUL_SET,))
+        runner = Reconciler(cast("Kube", kube), (owning, Controller(STATEFUL_SET, part, ())))
+        assert kube.cr is not None
+        runner.hear(GALERA, kube.cr)
+        await asyncio.sleep(0.05)
+        runner.hear(STATEFUL_SET, written)
+        await asyncio.sleep(0.05)
+        await runner.close()
+
+    asyncio.run(main())
+    assert rounds == ["owner", "part"]
+
+
 def test_a_deleted_resource_is_left_in_peace() -> None:
     """Nothing is made for a resource on its way out."""
 

@@ -128,11 +128,8 @@ class Handler:
 
     def round(self) -> None:
         """Read what is wanted, bring it about, and report; raise ApiError when nobody could be asked or told."""
-        try:
-            everything = self._read()
-        except ApiError:
-            self._enforce(lambda *_: None)  # what is known goes on being kept
-            raise
+        self._enforce(lambda *_: None)  # what is known is kept, whether anybody answers or not
+        everything = self._read()
         self._enforce(self._enact)
         for gone in [e for e in self._enactments() if self._is_stale(e)]:
             self._rest.ask("DELETE", f"{ENACTMENTS}/{gone['metadata']['name']}")
