@@ -32,7 +32,7 @@ def lacks(plan: Topology, size: Size, *, built: bool, stands: bool = False) -> l
     found += _tools(built=built)
     found += _control_groups()
     if os.geteuid() == 0:
-        found += _kernel()
+        found += _kernel(size)
     found += _room(size, built=built)
     if not stands:
         found += _addresses(plan)
@@ -67,7 +67,7 @@ def _control_groups() -> Iterator[Lack]:
             return
 
 
-def _kernel() -> Iterator[Lack]:
+def _kernel(size: Size) -> Iterator[Lack]:
     """Try each kernel feature in a throw-away namespace that vanishes with the process."""
     trials = {
         "network namespaces": "true",
@@ -75,6 +75,8 @@ def _kernel() -> Iterator[Lack]:
         "bridge devices": "ip link add st-try type bridge",
         "nf_tables with NAT": "nft add table ip t && nft 'add chain ip t c { type nat hook output priority 0; }'",
     }
+    if size.plan.isolated:
+        trials["macvlan devices"] = f"{trials['veth devices']} && ip link add link st-try0 name st-try type macvlan"
     for feature, command in trials.items():
         tool = command.split()[0]
         if shutil.which(tool) is None:
