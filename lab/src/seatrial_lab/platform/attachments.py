@@ -8,6 +8,7 @@ whole cluster, becomes `host-local` with one folder for all nodes.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import ipaddress
 import json
 import os
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seatrial_lab.platform.rest import Rest
+from seatrial_lab.platform.rest import ApiError, Rest
 
 Json = dict[str, Any]
 
@@ -159,7 +160,12 @@ def _piece(one: Json, net: ipaddress.IPv4Network | ipaddress.IPv6Network, start:
 
 def _definition(rest: Rest, asked: Attachment) -> Json:
     kind = f"namespaces/{asked.namespace}/network-attachment-definitions"
-    return rest.ask("GET", f"/apis/k8s.cni.cncf.io/v1/{kind}/{asked.name}")
+    try:
+        return rest.ask("GET", f"/apis/k8s.cni.cncf.io/v1/{kind}/{asked.name}")
+    except ApiError as problem:
+        if problem.status != http.client.NOT_FOUND:
+            raise
+        raise Refused(f"there is no NetworkAttachmentDefinition {asked.namespace}/{asked.name}") from None
 
 
 def _annotate(rest: Rest, pod: dict[str, str], status: list[Json]) -> None:
