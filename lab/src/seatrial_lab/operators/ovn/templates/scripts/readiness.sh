@@ -1,0 +1,3 @@
+#!/bin/sh
+. /var/lib/operator-scripts/functions
+is_member
