@@ -207,7 +207,7 @@ class Boot:
 
     def _declare_cloud(self) -> None:
         self._define(crds.load())
-        samples = render(OPENSTACK / "samples" / self.size.control_plane)
+        samples = render(OPENSTACK / "samples" / self.size.control_plane, hosts=self.state / "hosts")
         if self.plan.isolated:
             samples += render(OPENSTACK / "samples/netconfig.yaml", networks=self.plan.networks)
         self.kubectl.apply([self._passwords(), *render(OPENSTACK / "init.yaml"), *samples])
