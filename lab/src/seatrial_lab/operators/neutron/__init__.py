@@ -1,0 +1,1 @@
+"""The neutron operator: OpenStack's networks, by ML2 with OVN (NeutronAPI)."""
