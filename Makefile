@@ -1,17 +1,20 @@
 # Two commands matter: `make trial` and `make test`. Each sets up all it needs by itself.
 # Make itself ends with 2 whenever something fails; scripts/trial has the exact status (style: 1 violated, 2 inconclusive ...).
 .DEFAULT_GOAL := help
-.PHONY: help trial test check bench lab down lock setup
+.PHONY: help trial test test-full check bench lab down lock setup
 RUN = PATH="$$PWD/.venv/bin:$$PATH:$$(scripts/setup)" &&
 
 help: ## what can be made
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
 trial: ## bring a real cloud core up on this machine, try it, report, take it down
 	@scripts/trial
 
 test: ## all tests of the project: those of `check`, then those on a lab
 	@scripts/test
+
+test-full: ## what people do with a cloud, on a lab of size full
+	@scripts/test-full
 
 check: ## what needs no lab, in under a minute: lint, types, layers, unit and property tests
 	@scripts/check

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,12 +70,12 @@ class Lab:
         return got
 
 
-@pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    """A lab of size core; with SEATRIAL_LAB_REUSE set, the one that is up already, and it stays up."""
+@contextmanager
+def _lab(size: str) -> Iterator[Lab]:
+    """A lab of a size; with SEATRIAL_LAB_REUSE set, the one that is up already, and it stays up."""
     reuse = bool(os.environ.get("SEATRIAL_LAB_REUSE"))
     if not reuse:
-        done = seatrial_lab("up", "--size", "core")
+        done = seatrial_lab("up", "--size", size)
         assert done.returncode == 0, done.stderr
     target = seatrial_lab("target", "--file")
     assert target.returncode == 0, target.stderr
@@ -84,9 +85,29 @@ def lab() -> Iterator[Lab]:
         assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A lab of size core, or whatever lab is reused."""
+    with _lab("core") as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def full() -> Iterator[Lab]:
+    """A lab of size full."""
+    with _lab("full") as up:
+        size = json.loads((up.target.parent / "lab.json").read_text())["size"]
+        if size != "full":
+            pytest.skip(f"the lab that is up is of size {size}")
+        yield up
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whatever asks for the lab, so that nobody forgets to; those that boot labs of their own come first."""
+    """Mark whatever asks for a lab, so that nobody forgets to; those that boot labs of their own come first."""
     for item in items:
-        if "lab" in getattr(item, "fixturenames", ()) or "alone" in getattr(item, "fixturenames", ()):
+        asked = getattr(item, "fixturenames", ())
+        if "full" in asked:
+            item.add_marker(pytest.mark.full)
+        if {"lab", "full", "alone"} & set(asked):
             item.add_marker(pytest.mark.lab)
     items.sort(key=lambda item: "alone" not in getattr(item, "fixturenames", ()))
