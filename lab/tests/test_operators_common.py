@@ -74,6 +74,13 @@ def test_what_the_api_server_adds_is_no_difference(wanted: Any, added: Json) -> 
             assert not contains({**wanted, key: "something else entirely"}, wanted)
 
 
+def test_one_label_more_in_a_selector_is_a_difference() -> None:
+    """It would select other pods, or none."""
+    wanted = {"spec": {"selector": {"service": "glance"}}}
+    assert contains(wanted, wanted)
+    assert not contains({"spec": {"selector": {"service": "glance", "gone": "astray"}}}, wanted)
+
+
 @given(plain)
 def test_a_fingerprint_depends_on_content_alone(value: Any) -> None:
     """The order of keys says nothing."""

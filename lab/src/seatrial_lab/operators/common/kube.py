@@ -244,10 +244,14 @@ def _reason(text: str, fallback: str | None) -> str:
 
 
 def contains(live: Any, wanted: Any) -> bool:
-    """Whether an object already says everything that a manifest says (the API server adds defaults of its own)."""
+    """Whether an object already says everything that a manifest says (the API server adds defaults of its own).
+
+    A selector must say nothing else: with one more label it selects other pods, or none.
+    """
     if isinstance(wanted, dict):
         return isinstance(live, dict) and all(
-            key in live and contains(live[key], value) for key, value in wanted.items()
+            key in live and (live[key] == value if key == "selector" else contains(live[key], value))
+            for key, value in wanted.items()
         )
     if isinstance(wanted, list):
         return isinstance(live, list) and len(live) == len(wanted) and all(map(contains, live, wanted))

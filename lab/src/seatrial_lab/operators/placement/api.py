@@ -148,9 +148,9 @@ CONTROLLER: Final = Controller(
         "MariaDBAccountReady",
         "ServiceConfigReady",
         "DBSyncReady",
+        "DeploymentReady",
         "KeystoneServiceReady",
         "KeystoneEndpointReady",
-        "DeploymentReady",
         "NetworkAttachmentsReady",
     ),
     owns=(
