@@ -13,7 +13,8 @@ from seatrial_lab.topology import IMAGE
 MOUNTED = ("opt/lab/bin", "opt/lab/pods", "opt/lab/openstack", "opt/lab/ansible", "opt/lab/src")
 SYSTEM = ("usr", "etc", "lib", "lib64", "bin", "sbin", "proc", "sys", "dev", "tmp", "run", "root")
 FOLDERS = (*SYSTEM, "var", "var/lib", "var/log", "var/tmp", "opt", "opt/lab", *MOUNTED)
-ACCOUNT_FILES = ("/etc/passwd", "/etc/group", "/etc/nsswitch.conf")
+COPIED = ("/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/alternatives")
+"""Accounts, and the links by which Debian chooses between programs of one name (awk, ovs-vswitchd)."""
 SEARCH = "/opt/lab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -45,7 +46,7 @@ def _layer() -> bytes:
             item.type = tarfile.DIRTYPE
             item.mode = 0o1777 if folder in ("tmp", "var/tmp") else 0o755
             layer.addfile(item)
-        for source in ACCOUNT_FILES:
+        for source in COPIED:
             layer.add(source, arcname=source[1:])
         layer.add("/usr/bin/catatonit", arcname="pause")
     return buffer.getvalue()

@@ -38,7 +38,7 @@ $vsctl set Open_vSwitch . "external_ids:system-id=$id" "external_ids:hostname=$N
 for name in $PHYSICAL_NETWORKS; do bridge "br-$name" "$name"; done
 if [ -n "$TUNNEL_NETWORK" ]; then
   bridge br-tenant "$TUNNEL_NETWORK"
-  address=$(ip -o -4 addr show dev "$TUNNEL_NETWORK" | sed -n 's|.* inet \([^ ]*\).*|\1|p' | head -n 1)
+  address=$(ip -o -4 addr show dev "$TUNNEL_NETWORK" | awk '{print $4; exit}')
   # Where this container is not the pod's first, the address has been moved before.
   [ -n "$address" ] || address=$($vsctl get Bridge br-tenant external_ids:address | tr -d '"')
   $vsctl set Bridge br-tenant "external_ids:address=\"$address\"" \
