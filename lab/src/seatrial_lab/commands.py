@@ -170,6 +170,8 @@ def print_target(asked: argparse.Namespace) -> int:
     """Print the target document."""
     _kubectl()
     file = paths.state() / "target.yaml"
+    if not file.exists():
+        raise UnknownName("the lab has no target: it did not come up to its end")
     print(file if asked.file else file.read_text().rstrip())
     return 0
 

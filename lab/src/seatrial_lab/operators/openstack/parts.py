@@ -92,9 +92,9 @@ def _ovn(section: Json) -> Iterator[Child]:
     yield Child(OVN_CONTROLLER, "ovncontroller", template.get("ovnController") or {})
 
 
-def _service(section: str, title: str, resource: Resource) -> Part:
+def _service(section: str, title: str, resource: Resource, *, exposed: str | None = None) -> Part:
     """A service of OpenStack with an API."""
-    return Part(section, title, (resource,), _one(resource, section), exposed=section)
+    return Part(section, title, (resource,), _one(resource, section), exposed=exposed or section)
 
 
 PARTS: Final = (
@@ -107,7 +107,7 @@ PARTS: Final = (
     _service("glance", "Glance", GLANCE),
     Part("ovn", "OVN", (OVN_DB_CLUSTER, OVN_NORTHD, OVN_CONTROLLER), _ovn),
     _service("neutron", "Neutron", NEUTRON_API),
-    _service("nova", "Nova", NOVA),
+    _service("nova", "Nova", NOVA, exposed="nova-api"),
 )
 
 SECRET, STORAGE_CLASS = "secret", "storageClass"
