@@ -369,3 +369,25 @@ def test_an_error_of_the_api_server_is_no_ones_not_yet() -> None:
     world.get = refuse  # type: ignore[method-assign]
     with pytest.raises(KubeError):
         world.round("Nova", "nova")
+
+
+def test_conductors_start_when_they_may_log_in_and_stay_when_keystone_is_away() -> None:
+    """The tables do not wait for that; a conductor that is turned away would end."""
+    world = World()
+    others, away = world.others, {"status": missing("KeystoneAPI keystone does not serve yet")}
+
+    def without_keystone() -> None:
+        others()
+        for key in [key for key in world.objects if key[0] == "KeystoneService"]:
+            world.objects[key] |= away
+
+    world.others = without_keystone  # type: ignore[method-assign]
+    world.settle()
+    assert "nova-cell1-cell-mapping" in world.ran
+    assert not [kind for kind, name in world.objects if kind == "StatefulSet" and name.endswith("conductor")]
+    world.others = others  # type: ignore[method-assign]
+    assert world.settle().says("Ready")["status"] == "True"
+    world.others = without_keystone  # type: ignore[method-assign]
+    world.objects["Nova", "nova"]["spec"]["cellTemplates"]["cell1"]["conductorServiceTemplate"] = {"replicas": 3}
+    world.settle()
+    assert world.objects["StatefulSet", "nova-cell1-conductor"]["spec"]["replicas"] == 3

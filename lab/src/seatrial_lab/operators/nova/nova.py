@@ -5,7 +5,7 @@ A cell's trouble holds up no other cell, and nothing that already serves all of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -17,7 +17,7 @@ from seatrial_lab.operators.common.exposure import Entry, Identity
 from seatrial_lab.operators.common.jobs import run_once
 from seatrial_lab.operators.common.kube import hash_of
 from seatrial_lab.operators.common.messaging import Transport
-from seatrial_lab.operators.common.reconciler import EVERY, Controller, Key, NotYet, Round, Watch
+from seatrial_lab.operators.common.reconciler import Controller, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import (
     DATA_PLANE_DEPLOYMENT,
     JOB,
@@ -324,10 +324,6 @@ async def _remove_cells(this: Round, wanted: Wanted) -> None:
     this.conditions.true(DELETION, "There is no more NovaCells to delete")
 
 
-def _everything(other: Json) -> Iterable[Key]:
-    yield other["metadata"]["namespace"], EVERY
-
-
 NOVA_CONTROLLER: Final = Controller(
     resource=NOVA,
     reconcile=reconcile,
@@ -361,11 +357,11 @@ NOVA_CONTROLLER: Final = Controller(
         TRANSPORT_URL,
     ),
     watches=(
-        Watch(DATA_PLANE_DEPLOYMENT, _everything),
-        Watch(KEYSTONE_API, _everything),
-        Watch(MEMCACHED, _everything),
-        Watch(NOVA_CONDUCTOR, _everything),
+        Watch(DATA_PLANE_DEPLOYMENT, everyone),
+        Watch(KEYSTONE_API, everyone),
+        Watch(MEMCACHED, everyone),
+        Watch(NOVA_CONDUCTOR, everyone),
         # The passwords of the service, of databases and buses are in Secrets of others.
-        Watch(SECRET, _everything),
+        Watch(SECRET, everyone),
     ),
 )

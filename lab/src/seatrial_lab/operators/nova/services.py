@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from seatrial_lab.operators.common import exposure, messaging, workloads
+from seatrial_lab.operators.common.conditions import is_ready, said
 from seatrial_lab.operators.common.database import Login, login_of
 from seatrial_lab.operators.common.exposure import Identity, Port
 from seatrial_lab.operators.common.jobs import run_once
 from seatrial_lab.operators.common.kube import hash_of
 from seatrial_lab.operators.common.messaging import Transport
-from seatrial_lab.operators.common.reconciler import EVERY, Controller, Key, Round, Watch
+from seatrial_lab.operators.common.reconciler import EVERY, Controller, Key, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import (
     CRON_JOB,
     JOB,
     KEYSTONE_ENDPOINT,
+    KEYSTONE_SERVICE,
     MARIADB_ACCOUNT,
     MEMCACHED,
     NOVA_API,
@@ -97,11 +99,19 @@ async def reconcile_conductor(this: Round) -> None:
     sync = jobs.job(f"{this.name}-db-sync", this.name, conductor.runs, act="sync", cell=cell)
     keep = bool(this.spec.get("preserveJobs"))
     await run_once(this, "DBSyncReady", sync, what="DBsync", keep=keep)
+    await _may_log_in(this)
     live = await _serve(this, conductor, _daemon(f"{this.name}-conductor", "nova-conductor"))
     name = f"{this.name.removesuffix('-conductor')}-db-purge"
     await this.apply(jobs.purge(name, this.name, conductor.runs, cell=cell))
     this.conditions.true("CronJobReady", f"CronJob {name} exists")
     workloads.deployed(this, live)
+
+
+async def _may_log_in(this: Round) -> None:
+    """At its start a conductor logs in for Placement. Without Keystone it goes on; turned away by it, it ends."""
+    registered = await this.get(KEYSTONE_SERVICE, "nova")
+    if not is_ready(registered) and await this.get(STATEFUL_SET, this.name) is None:
+        raise NotYet("DeploymentReady", f"KeystoneService nova: {said(registered)}")
 
 
 async def reconcile_novncproxy(this: Round) -> None:
@@ -217,10 +227,6 @@ async def _serve(this: Round, component: Component, container: Json) -> Json:
     return live
 
 
-def _everything(other: Json) -> Iterable[Key]:
-    yield other["metadata"]["namespace"], EVERY
-
-
 def _accounts(other: Json) -> Iterable[Key]:
     """Accounts of Nova's databases."""
     if str((other["metadata"].get("labels") or {}).get("mariaDBDatabaseName", "")).startswith("nova-"):
@@ -235,14 +241,18 @@ def _passwords(other: Json) -> Iterable[Key]:
 
 
 def _controller(
-    resource: Resource, reconcile: Callable[[Round], Awaitable[None]], *more: str, owns: tuple[Resource, ...] = ()
+    resource: Resource,
+    reconcile: Callable[[Round], Awaitable[None]],
+    *more: str,
+    owns: tuple[Resource, ...] = (),
+    watches: tuple[Watch, ...] = (),
 ) -> Controller:
     return Controller(
         resource=resource,
         reconcile=reconcile,
         conditions=("InputReady", "MemcachedReady", "ServiceConfigReady", *more, "DeploymentReady"),
         owns=(SECRET, STATEFUL_SET, *owns),
-        watches=(Watch(SECRET, _passwords), Watch(MARIADB_ACCOUNT, _accounts), Watch(MEMCACHED, _everything)),
+        watches=(Watch(SECRET, _passwords), Watch(MARIADB_ACCOUNT, _accounts), Watch(MEMCACHED, everyone), *watches),
     )
 
 
@@ -256,6 +266,13 @@ SERVICE_CONTROLLERS: Final = (
     ),
     _controller(NOVA_SCHEDULER, reconcile_scheduler),
     _controller(NOVA_METADATA, reconcile_metadata, "CreateServiceReady", owns=(SERVICE,)),
-    _controller(NOVA_CONDUCTOR, reconcile_conductor, "DBSyncReady", "CronJobReady", owns=(JOB, CRON_JOB)),
+    _controller(
+        NOVA_CONDUCTOR,
+        reconcile_conductor,
+        "DBSyncReady",
+        "CronJobReady",
+        owns=(JOB, CRON_JOB),
+        watches=(Watch(KEYSTONE_SERVICE, everyone),),
+    ),
     _controller(NOVA_NO_VNC_PROXY, reconcile_novncproxy, "CreateServiceReady", owns=(SERVICE,)),
 )
