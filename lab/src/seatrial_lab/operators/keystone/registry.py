@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
 from seatrial_lab.operators.common.conditions import condition_of
-from seatrial_lab.operators.common.kube import hash_of
-from seatrial_lab.operators.common.reconciler import Controller, NotYet, Round, Watch, everyone
+from seatrial_lab.operators.common.kube import controller_of, hash_of
+from seatrial_lab.operators.common.reconciler import Controller, Key, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import (
     KEYSTONE_API,
     KEYSTONE_ENDPOINT,
@@ -117,11 +117,17 @@ async def _password(this: Round) -> str:
     return password
 
 
+def _passwords(other: Json) -> Iterable[Key]:
+    """Secrets that people make. Operators write many others, and every round is a login at Keystone."""
+    if controller_of(other) is None:
+        yield from everyone(other)
+
+
 KEYSTONE_SERVICE_CONTROLLER: Final = Controller(
     resource=KEYSTONE_SERVICE,
     reconcile=reconcile_service,
     conditions=(API, CLIENT, SERVICE, USER),
-    watches=(Watch(SECRET, everyone),),
+    watches=(Watch(SECRET, _passwords),),
 )
 
 KEYSTONE_ENDPOINT_CONTROLLER: Final = Controller(

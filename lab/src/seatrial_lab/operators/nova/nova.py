@@ -5,7 +5,7 @@ A cell's trouble holds up no other cell, and nothing that already serves all of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -15,9 +15,9 @@ from seatrial_lab.operators.common.conditions import condition_of, is_ready, sai
 from seatrial_lab.operators.common.database import Login
 from seatrial_lab.operators.common.exposure import Entry, Identity
 from seatrial_lab.operators.common.jobs import run_once
-from seatrial_lab.operators.common.kube import hash_of
+from seatrial_lab.operators.common.kube import controller_of, hash_of
 from seatrial_lab.operators.common.messaging import Transport
-from seatrial_lab.operators.common.reconciler import Controller, NotYet, Round, Watch, everyone
+from seatrial_lab.operators.common.reconciler import Controller, Key, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import (
     DATA_PLANE_DEPLOYMENT,
     JOB,
@@ -324,6 +324,13 @@ async def _remove_cells(this: Round, wanted: Wanted) -> None:
     this.conditions.true(DELETION, "There is no more NovaCells to delete")
 
 
+def _passwords(other: Json) -> Iterable[Key]:
+    """Secrets with passwords: people's own, and those of databases and buses."""
+    owner = controller_of(other)
+    if owner is None or owner["kind"] in (MARIADB_ACCOUNT.kind, TRANSPORT_URL.kind):
+        yield from everyone(other)
+
+
 NOVA_CONTROLLER: Final = Controller(
     resource=NOVA,
     reconcile=reconcile,
@@ -361,7 +368,6 @@ NOVA_CONTROLLER: Final = Controller(
         Watch(KEYSTONE_API, everyone),
         Watch(MEMCACHED, everyone),
         Watch(NOVA_CONDUCTOR, everyone),
-        # The passwords of the service, of databases and buses are in Secrets of others.
-        Watch(SECRET, everyone),
+        Watch(SECRET, _passwords),
     ),
 )
