@@ -10,7 +10,7 @@ from pathlib import Path
 from seatrial_lab.build.run import run
 
 NEEDED = (
-    "busybox-static",
+    "busybox",
     "catatonit",
     "conntrack",
     "containerd",

@@ -116,7 +116,11 @@ def reason(log: str) -> str:
     found = []
     for match in _FATAL.finditer(text):
         told = [m["text"] for m in _TOLD.finditer(match["answer"])]
-        words = told[-1].removeprefix("Task failed: ").encode().decode("unicode_escape", errors="replace").strip() if told else "no reason given"
+        words = (
+            told[-1].removeprefix("Task failed: ").encode().decode("unicode_escape", errors="replace").strip()
+            if told
+            else "no reason given"
+        )
         verb = "is unreachable" if match["what"] == "UNREACHABLE" else "failed"
         found.append(f"{match['host']} {verb}: {words}")
     lines = [line for line in text.splitlines() if line.strip()]
