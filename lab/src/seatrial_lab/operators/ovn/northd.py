@@ -24,7 +24,7 @@ NAME: Final = "ovn-northd"
 UID: Final = 42476  # kolla's number for openvswitch
 CONTROL: Final = "/run/ovn/ovn-northd.ctl"
 CONNECTED: Final = (
-    f"for side in nb sb; do ovn-appctl -t {CONTROL} $side-connection-status | grep -qx connected || exit 1; done"
+    f"for side in nb sb; do ovn-appctl -T 5 -t {CONTROL} $side-connection-status | grep -qx connected || exit 1; done"
 )
 
 
@@ -91,8 +91,9 @@ def _container(sides: dict[str, str], level: str) -> Json:
         "command": ["catatonit", "--", "ovn-northd", f"-vconsole:{level}", f"--unixctl={CONTROL}", *databases],
         "env": [{"name": "OVS_RUNDIR", "value": "/run/ovn"}, {"name": "OVN_RUNDIR", "value": "/run/ovn"}],
         "startupProbe": {**connected, "periodSeconds": 2, "failureThreshold": 300},
-        "readinessProbe": {**connected, "periodSeconds": 20, "failureThreshold": 2},
-        "livenessProbe": {**connected, "periodSeconds": 30, "failureThreshold": 3},
+        "readinessProbe": {**connected, "periodSeconds": 30, "failureThreshold": 2},
+        # One that stands still holds on to its lock, and so keeps the others from working.
+        "livenessProbe": {**connected, "periodSeconds": 15, "failureThreshold": 2},
         "resources": {"requests": {"cpu": "20m", "memory": "32Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
