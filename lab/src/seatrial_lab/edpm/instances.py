@@ -66,7 +66,7 @@ def call(*argv: str) -> str:
     """Run a tool and return what it printed."""
     done = subprocess.run(argv, check=False, capture_output=True, text=True)
     if done.returncode:
-        raise Failed(f"{' '.join(argv[:6])}: {done.stderr.strip()}")
+        raise Failed(f"{' '.join(argv[:2])}: {done.stderr.strip()}")
     return done.stdout
 
 
