@@ -177,7 +177,7 @@ class Guest:
 
     def run(self, *argv: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
         """Run a command inside."""
-        inside = ["ip", "netns", "exec", f"instance-{self.server}", *argv]
+        inside = ["ip", "netns", "exec", f"server-{self.server}", *argv]
         return subprocess.run(
             [*LAB, "shell", self.host, *inside], check=False, capture_output=True, text=True, timeout=timeout_s
         )

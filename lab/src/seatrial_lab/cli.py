@@ -23,7 +23,8 @@ def parser() -> argparse.ArgumentParser:
     document = verbs.add_parser("target", help="print the document that tells a harness how to reach the lab")
     document.add_argument("--file", action="store_true", help="print where the document is instead")
     shell = verbs.add_parser(
-        "shell", help="open a shell in a pod, or in a machine's network (node-0, compute-0, control)"
+        "shell",
+        help="open a shell in a pod, or in a machine's network (node-0, compute-0, control, fabric: the switches)",
     )
     shell.add_argument("name")
     shell.add_argument("command", nargs=argparse.REMAINDER, help="run this instead of a shell")

@@ -177,22 +177,22 @@ def print_target(asked: argparse.Namespace) -> int:
 
 
 def shell(asked: argparse.Namespace) -> int:
-    """Open a shell in a pod (by name, in any namespace), inside a compute node, or in a machine's network namespace."""
+    """Open a shell in a pod (by name, in any namespace), inside a compute node, or in a machine's network."""
     plan = _plan()
     computes = {compute.name: compute for compute in plan.computes}
     if asked.name in computes:
         inside = [*machine.entered(paths.state(), computes[asked.name]), *(asked.command or ["/bin/bash"])]
         return subprocess.run(inside, check=False).returncode
-    machines = {machine.name: machine for machine in plan.machines}
-    if asked.name in machines:
-        space = network.NAMESPACES / machines[asked.name].namespace
+    spaces = {"fabric": plan.fabric, **{machine.name: machine.namespace for machine in plan.machines}}
+    if asked.name in spaces:
+        space = network.NAMESPACES / spaces[asked.name]
         command = asked.command or [os.environ.get("SHELL", "/bin/sh")]
         return subprocess.run(["nsenter", f"--net={space}", "--", *command], check=False).returncode
     kubectl = _kubectl()
     pods = kubectl.get("pods", "-A")["items"]
     found = [pod["metadata"] for pod in pods if pod["metadata"]["name"] == asked.name]
     if not found:
-        known = [*machines, *(pod["metadata"]["name"] for pod in pods)]
+        known = [*spaces, *(pod["metadata"]["name"] for pod in pods)]
         msg = f"no pod and no machine {asked.name!r}; there are: {', '.join(sorted(known))}"
         raise UnknownName(msg)
     tty = ["-t"] if sys.stdin.isatty() else []

@@ -27,6 +27,13 @@ class Network:
     """As written into NetConfig; each segment is a switch of its own here, the frames carry no tag."""
     has_pool: bool = True
     """Whether load balancers get addresses from it."""
+    has_router: bool = False
+    """Whether the fabric itself is on it, as the first address: the world that OpenStack's routers lead to."""
+
+    @property
+    def router(self) -> str:
+        """Return the address of the fabric on it."""
+        return f"{self.subnet[1]}/{self.subnet.prefixlen}"
 
     @property
     def switch(self) -> str:
@@ -160,7 +167,7 @@ ISOLATED = (
     Network("storage", IPv4Network("172.18.0.0/24"), device="storage", vlan=21),
     Network("tenant", IPv4Network("172.19.0.0/24"), device="tenant", vlan=22),
     # The way out of OpenStack's routers: a bare segment on the nodes, its addresses are Neutron's.
-    Network("external", IPv4Network("10.0.0.0/24"), device="external", has_pool=False),
+    Network("external", IPv4Network("10.0.0.0/24"), device="external", has_pool=False, has_router=True),
 )
 SIZES = {
     size.name: size

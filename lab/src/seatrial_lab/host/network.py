@@ -43,6 +43,7 @@ def make(plan: Topology) -> None:
     fabric = ["link set lo up"]
     fabric += [f"link add {network.switch} type bridge" for network in plan.networks]
     fabric += [f"link set {network.switch} up" for network in plan.networks]
+    fabric += [f"addr add {network.router} dev {network.switch}" for network in isolated if network.has_router]
     fabric.append(f"link set uplink master {ctlplane.switch} up")
     fabric += [f"link set port-{machine.name} master {ctlplane.switch} up" for machine in plan.machines]
     fabric += [f"link set {m.port(network)} master {network.switch} up" for network in isolated for m in cabled]
