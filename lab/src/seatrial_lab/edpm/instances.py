@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 LOOK_S = 1.0
+LOOK_CLOSELY_S = 30.0
+"""After so long the switch is looked at even if nothing seems to have changed."""
 ANSWER_S = 10
 RUN = Path("/run/servers")
 SCRIPT = Path(__file__).parent / "udhcpc.sh"
@@ -185,10 +187,8 @@ def forget(server: str) -> None:
     shutil.rmtree(RUN / server, ignore_errors=True)
 
 
-def settle() -> None:
+def settle(here: Mapping[str, Port]) -> None:
     """Make what is plugged be what is bound here."""
-    known = chassis()
-    here = wanted(bound(known["ovn-remote"]), known.get("hostname", socket.gethostname()))
     there = plugged()
     for port in there.values():
         if port.id not in here:
@@ -206,12 +206,18 @@ def settle() -> None:
 
 def main() -> None:
     """Look again and again; a database that does not answer leaves everything as it is."""
-    said = ""
+    said, known, settled, due = "", dict[str, str](), dict[str, Port](), 0.0
     while True:
         try:
-            settle()
+            known = known or chassis()
+            here = wanted(bound(known["ovn-remote"]), known.get("hostname", socket.gethostname()))
+            # A quiet node costs one question a round, and no look at the switch.
+            if here != settled or time.monotonic() > due or not all(map(is_whole, here.values())):
+                settle(here)
+                settled, due = here, time.monotonic() + LOOK_CLOSELY_S
             said = ""
         except (Failed, KeyError, ValueError) as problem:
+            known, due = {}, 0.0
             if str(problem) != said:
                 said = str(problem)
                 print(said, file=sys.stderr, flush=True)  # noqa: T201 (its log)
