@@ -121,10 +121,11 @@ def guests(admin: Connection, servers: list[Any]) -> tuple[Guest, Guest]:
 
 
 @pytest.fixture
-def spare(tenant: Project, network: Network, image: str, flavor: str) -> Any:
+def spare(tenant: Project, network: Network, image: str, flavor: str) -> Iterator[Any]:
     """A server to do things to."""
     [server] = tenant.servers(1, image=image, flavor=flavor, network=network)
-    return server
+    yield server
+    tenant.without(server.id)
 
 
 @pytest.mark.parametrize("service", PATHS)
@@ -279,7 +280,6 @@ def test_a_server_is_resized(admin: Connection, tenant: Project, spare: Any) -> 
         assert after.flavor["original_name"] == "acceptance-bigger"
         assert len(_allocations(admin, spare.id)) == 1
     finally:
-        tenant.without(spare.id)
         admin.compute.delete_flavor(bigger.id)
 
 

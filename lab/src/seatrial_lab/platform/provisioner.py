@@ -45,7 +45,7 @@ def volume_of(claim: Any, folder: Path) -> dict[str, Any] | None:
                 "name": claim.metadata.name,
                 "uid": claim.metadata.uid,
             },
-            "hostPath": {"path": str(folder / node / name), "type": "DirectoryOrCreate"},
+            "hostPath": {"path": str(folder / node / name), "type": "Directory"},
             "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
         },
     }
@@ -56,6 +56,7 @@ def provision(core: Any, folder: Path) -> None:
     for claim in core.list_persistent_volume_claim_for_all_namespaces().items:
         volume = volume_of(claim, folder)
         if volume is not None:
+            _make(Path(volume["spec"]["hostPath"]["path"]))
             try:
                 core.create_persistent_volume(volume)
                 log.info("%s for %s/%s", volume["metadata"]["name"], claim.metadata.namespace, claim.metadata.name)
@@ -68,6 +69,12 @@ def provision(core: Any, folder: Path) -> None:
         if ours and volume.status.phase in ("Released", "Failed"):
             shutil.rmtree(volume.spec.host_path.path, ignore_errors=True)
             core.delete_persistent_volume(volume.metadata.name)
+
+
+def _make(path: Path) -> None:
+    """Make a volume's folder; whoever the claim's pods run as may write to it, the folders above are root's alone."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o777)
 
 
 def main(folder: Path) -> None:
