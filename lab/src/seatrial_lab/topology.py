@@ -159,6 +159,8 @@ class Size:
     """What it needs free on the machine."""
     control_plane: str
     """File of the OpenStackControlPlane that is applied."""
+    patience_s: float
+    """How long the cloud may take on a slow machine before a boot is given up."""
     plan: Topology
 
 
@@ -172,8 +174,14 @@ ISOLATED = (
 SIZES = {
     size.name: size
     for size in (
-        Size("core", memory_mb=4500, control_plane="core.yaml", plan=Topology()),
-        Size("full", memory_mb=9500, control_plane="full.yaml", plan=Topology(isolated=ISOLATED, compute_count=2)),
+        Size("core", memory_mb=4500, control_plane="core.yaml", patience_s=300, plan=Topology()),
+        Size(
+            "full",
+            memory_mb=9500,
+            control_plane="full.yaml",
+            patience_s=1200,
+            plan=Topology(isolated=ISOLATED, compute_count=2),
+        ),
     )
 }
 TOPOLOGY = SIZES["full"].plan

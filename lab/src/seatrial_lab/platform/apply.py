@@ -34,7 +34,7 @@ class Kubectl:
 
     def apply(self, documents: list[dict[str, Any]]) -> None:
         """Apply objects in the order given, on the server's side."""
-        text = yaml.safe_dump_all(documents)
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
         self.run("apply", "--server-side", "--force-conflicts", "--field-manager=seatrial-lab", "-f", "-", text=text)
 
 

@@ -27,8 +27,8 @@ Say = Callable[[str], None]
 MANIFESTS = Path(__file__).parent / "manifests"
 OPENSTACK = paths.PACKAGE / "operators/openstack"
 POLL_S = 0.3
-PATIENCE_S = {"control plane": 60.0, "nodes": 60.0, "platform pods": 90.0, "cloud": 300.0}
-"""How long each step may take on a slow machine before the boot is given up."""
+PATIENCE_S = {"control plane": 60.0, "nodes": 60.0, "platform pods": 90.0}
+"""How long each step may take on a slow machine before the boot is given up; for the cloud its size says it."""
 PLATFORM = (
     ("deployments", "kube-system", "coredns"),
     ("deployments", "lab-storage", "provisioner"),
@@ -93,10 +93,11 @@ class Boot:
 
     def _wait(self, what: str, step: str, done: Callable[[], bool]) -> None:
         """Wait until ``done``; on time-out say which step it was, and where its logs are."""
-        deadline = time.monotonic() + PATIENCE_S[step]
+        patience_s = PATIENCE_S.get(step, self.size.patience_s)
+        deadline = time.monotonic() + patience_s
         while not done():
             if time.monotonic() > deadline:
-                msg = f"{what} took longer than {PATIENCE_S[step]:.0f} s; logs are in {self.state / 'log'}"
+                msg = f"{what} took longer than {patience_s:.0f} s; logs are in {self.state / 'log'}"
                 raise BootFailed(msg)
             time.sleep(POLL_S)
         self.say(what)
