@@ -1,7 +1,6 @@
 """Node-local volumes: makes a PersistentVolume for each claim on the node that its pod was scheduled to.
 
-Runs as a pod. The folder itself is made by the node's kubelet (hostPath, DirectoryOrCreate); this process removes it
-when the claim is gone. A volume carries node affinity, so that its pod never starts elsewhere: like LVMS in a RHOSO.
+Runs as a pod, which makes the folder and removes it when the claim is gone. A volume carries node affinity, so that its pod never starts elsewhere: like LVMS in a RHOSO.
 """
 
 from __future__ import annotations
