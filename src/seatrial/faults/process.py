@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from seatrial import waiting
 from seatrial.faults import proc, proof, select, wholeness
@@ -33,17 +33,16 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class KillProcess:
-    """Kills the main process of a container with SIGKILL; undo waits until the platform has started it again."""
+class _OfProcesses:
+    """What is done to the main processes of containers: whom it is done to."""
 
     selector: Selector
     container: str | None = None
-    kind: ClassVar[str] = "kill_process"
+    kind: ClassVar[str]
     grant: ClassVar[Grant] = Grant.DISRUPT
-    one_way: ClassVar[bool] = True
 
     @classmethod
-    def from_given(cls, given: Given) -> KillProcess:
+    def from_given(cls, given: Given) -> Self:
         """Make the fault of parameters that somebody wrote."""
         return cls(given.selector(), given.maybe_text("container"))
 
@@ -58,6 +57,14 @@ class KillProcess:
     def prepare(self, deployment: Deployment, inventory: Inventory, seed: int) -> Injection:
         """Resolve the containers and their main processes: number, start time and name."""
         return _prepared(self.kind, self.parameters(), deployment, _choose(self, deployment, inventory, seed))
+
+
+@dataclass(frozen=True, slots=True)
+class KillProcess(_OfProcesses):
+    """Kills the main process of a container with SIGKILL; undo waits until the platform has started it again."""
+
+    kind: ClassVar[str] = "kill_process"
+    one_way: ClassVar[bool] = True
 
     def inject(self, deployment: Deployment, injection: Injection) -> None:
         """Kill exactly the prepared processes; a number that another process has taken meanwhile is left alone."""
@@ -87,31 +94,11 @@ class KillProcess:
 
 
 @dataclass(frozen=True, slots=True)
-class PauseProcess:
+class PauseProcess(_OfProcesses):
     """Freezes all processes below a container's init with SIGSTOP; undo continues them."""
 
-    selector: Selector
-    container: str | None = None
     kind: ClassVar[str] = "pause_process"
-    grant: ClassVar[Grant] = Grant.DISRUPT
     one_way: ClassVar[bool] = False
-
-    @classmethod
-    def from_given(cls, given: Given) -> PauseProcess:
-        """Make the fault of parameters that somebody wrote."""
-        return cls(given.selector(), given.maybe_text("container"))
-
-    def parameters(self) -> Mapping[str, Json]:
-        """Return what makes an equal fault."""
-        return _parameters(self.selector, self.container)
-
-    def applies(self, inventory: Inventory) -> str | None:
-        """Return why it may not run: nothing to select, or no such container."""
-        return _reason(self.selector, self.container, inventory)
-
-    def prepare(self, deployment: Deployment, inventory: Inventory, seed: int) -> Injection:
-        """Resolve the containers and their main processes."""
-        return _prepared(self.kind, self.parameters(), deployment, _choose(self, deployment, inventory, seed))
 
     def inject(self, deployment: Deployment, injection: Injection) -> None:
         """Freeze every process below init, the daemon first; look again for those that were born meanwhile."""
@@ -194,9 +181,7 @@ def _reason(selector: Selector, container: str | None, inventory: Inventory) -> 
     return None
 
 
-def _choose(
-    fault: KillProcess | PauseProcess, deployment: Deployment, inventory: Inventory, seed: int
-) -> list[tuple[Chosen, str]]:
+def _choose(fault: _OfProcesses, deployment: Deployment, inventory: Inventory, seed: int) -> list[tuple[Chosen, str]]:
     chosen = select.resolve(fault.selector, inventory, seed=seed, limits=deployment.target.limits)
     return [(one, fault.container or main_container(one)) for one in chosen]
 
