@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,13 @@ def seatrial_lab(*argv: str, timeout_s: float = 420.0) -> subprocess.CompletedPr
     return subprocess.run([*LAB, *argv], check=False, capture_output=True, text=True, timeout=timeout_s)
 
 
+@cache
+def _program() -> str:
+    """The kubectl that the lab was built with."""
+    say = "from seatrial_lab.build import binaries; print(binaries.folder() / 'bin/kubectl')"
+    return subprocess.run([sys.executable, "-c", say], check=True, capture_output=True, text=True).stdout.strip()
+
+
 @dataclass(frozen=True)
 class Lab:
     """A lab that is up."""
@@ -41,16 +49,19 @@ class Lab:
 
     def kubectl(self, *argv: str, text: str | None = None) -> str:
         """Run kubectl as administrator."""
-        program = subprocess.run(
-            [sys.executable, "-c", "from seatrial_lab.build import binaries; print(binaries.folder() / 'bin/kubectl')"],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-        argv_full = [program, "--kubeconfig", str(self.target.parent / "admin.kubeconfig"), *argv]
-        done = subprocess.run(argv_full, check=False, capture_output=True, text=True, timeout=120, input=text)
+        done = self._kubectl(argv, text)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def refusal(self, *argv: str, text: str | None = None) -> str:
+        """Run kubectl with something that must be refused; return with which words."""
+        done = self._kubectl(argv, text)
+        assert done.returncode != 0, done.stdout
+        return done.stderr
+
+    def _kubectl(self, argv: tuple[str, ...], text: str | None) -> subprocess.CompletedProcess[str]:
+        argv = (_program(), "--kubeconfig", str(self.target.parent / "admin.kubeconfig"), *argv)
+        return subprocess.run(argv, check=False, capture_output=True, text=True, timeout=120, input=text)
 
     def may(self, user: str, verb: str, resource: str, namespace: str) -> bool:
         """Tell whether Kubernetes lets somebody do something."""

@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import http.client
 import ssl
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.conftest import Lab
-
-SHAPES = yaml.safe_load((Path(__file__).parent / "shapes/core.yaml").read_text())
-
-
-def differences(wanted: Any, real: Any, at: str = "") -> list[str]:
-    """Return where what is real lacks what is wanted; more than wanted is no difference."""
-    if isinstance(wanted, dict):
-        if not isinstance(real, dict):
-            return [f"{at}: {real!r} where an object was expected"]
-        return [d for key in wanted for d in differences(wanted[key], real.get(key), f"{at}.{key}")]
-    if isinstance(wanted, list):
-        if not isinstance(real, list):
-            return [f"{at}: {real!r} where a list was expected"]
-        return [f"{at}: no entry like {w!r}" for w in wanted if all(differences(w, r) for r in real)]
-    return [] if wanted == real else [f"{at}: {real!r} instead of {wanted!r}"]
+from tests.lab.contract import deviations, excesses, shapes, title
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: f"{s['object']['kind'].split('.')[0]}-{s['object']['name']}")
+@pytest.mark.parametrize("shape", shapes("core"), ids=title)
 def test_an_object_is_as_documented(lab: Lab, shape: dict[str, Any]) -> None:
     """Name, namespace, labels, controller, ports and conditions of one object."""
-    place = shape["object"]
-    real = lab.get(place["kind"], place["name"], "-n", place["namespace"])
-    assert differences(shape.get("is", {}), real) == []
-    if "owner" in shape:
-        references = [r for r in real["metadata"].get("ownerReferences", []) if r.get("controller")]
-        owners = {name for r in references for name in (r["kind"], f"{r['kind']}/{r['name']}")}
-        assert shape["owner"] in owners
+    assert deviations(lab, shape) == []
 
 
 def test_the_client_service_of_the_database_selects_one_pod(lab: Lab) -> None:
@@ -46,15 +24,10 @@ def test_the_client_service_of_the_database_selects_one_pod(lab: Lab) -> None:
     assert selector["statefulset.kubernetes.io/pod-name"].startswith("openstack-galera-")
 
 
-@pytest.mark.parametrize("account", ["mariadb", "infra", "keystone", "openstack"])
-def test_no_operator_may_do_everything(lab: Lab, account: str) -> None:
+@pytest.mark.parametrize("operator", ["mariadb", "infra", "keystone", "openstack"])
+def test_no_operator_may_do_everything(lab: Lab, operator: str) -> None:
     """Each operator has an account of its own, and none of them is an administrator."""
-    deployment = lab.get("deployment", f"{account}-operator-controller-manager", "-n", "openstack-operators")
-    name = deployment["spec"]["template"]["spec"]["serviceAccountName"]
-    user = f"system:serviceaccount:openstack-operators:{name}"
-    assert name != "default"
-    for verb, what in (("delete", "nodes"), ("create", "clusterrolebindings"), ("get", "secrets")):
-        assert not lab.may(user, verb, what, "kube-system")
+    assert excesses(lab, operator) == []
 
 
 def test_nobody_gets_in_without_credentials(lab: Lab) -> None:
