@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -104,11 +103,8 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 
 @pytest.fixture(scope="module")
-def callers(lab: Lab) -> Iterator[Callers]:
+def callers(full: Lab) -> Iterator[Callers]:
     """A server and its callers in a namespace of their own."""
-    agents = json.loads(lab.kubectl("get", "daemonset", "-n", "kube-system", "-o", "json"))["items"]
-    if "network-policy" not in {agent["metadata"]["name"] for agent in agents}:
-        pytest.skip("this size of the lab has no policy agents")
     wait = ("wait", "-n", NAMESPACE, "--for=condition=Ready", "--timeout=60s", "pod")
     service = {
         "apiVersion": "v1",
@@ -116,21 +112,21 @@ def callers(lab: Lab) -> Iterator[Callers]:
         "metadata": {"name": "server", "namespace": NAMESPACE},
         "spec": {"selector": {"app": "server"}, "ports": [{"port": 8080, "targetPort": "http"}]},
     }
-    it = Callers(lab)
+    it = Callers(full)
     try:
         it.apply(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
             pod("server", "node-0", SERVE),
             service,
         )
-        lab.kubectl(*wait, "server")
-        address = lab.get("pod", "server", "-n", NAMESPACE)["status"]["podIP"]
-        virtual = lab.get("service", "server", "-n", NAMESPACE)["spec"]["clusterIP"]
+        full.kubectl(*wait, "server")
+        address = full.get("pod", "server", "-n", NAMESPACE)["status"]["podIP"]
+        virtual = full.get("service", "server", "-n", NAMESPACE)["spec"]["clusterIP"]
         it.apply(pod("near", "node-0", CALL, address), pod("far", "node-1", CALL, virtual))
-        lab.kubectl(*wait, "near", "far")
+        full.kubectl(*wait, "near", "far")
         yield it
     finally:
-        lab.kubectl("delete", "namespace", NAMESPACE)
+        full.kubectl("delete", "namespace", NAMESPACE)
 
 
 @pytest.fixture(autouse=True)
