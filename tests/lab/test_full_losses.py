@@ -81,7 +81,7 @@ def test_a_compute_node_that_lost_its_power_comes_back(full: Lab, admin: Connect
         return any(s.state == "up" and datetime.fromisoformat(s.updated_at) > since for s in computes)
 
     def agents() -> dict[str, bool]:
-        """Alive or not, of those that have reported since."""
+        """Alive or not, of those that have reported since: Neutron asks them every 37 s, and only when it is asked."""
         found = admin.network.agents(host="compute-1")
         new = [a for a in found if datetime.fromisoformat(a.last_heartbeat_at).replace(tzinfo=None) > since]
         return {agent.binary: agent.is_alive for agent in new}
