@@ -1,6 +1,7 @@
 """Node-local volumes: makes a PersistentVolume for each claim on the node that its pod was scheduled to.
 
-Runs as a pod, which makes the folder and removes it when the claim is gone. A volume carries node affinity, so that its pod never starts elsewhere: like LVMS in a RHOSO.
+Runs as a pod, which makes a volume's folder and removes it when the claim is gone. A volume carries node affinity, so
+that its pod never starts elsewhere: like LVMS in a RHOSO.
 """
 
 from __future__ import annotations
