@@ -54,8 +54,17 @@ class KeystoneProjects:
         """Do nothing: the ledger makes the projects, one by one."""
 
     def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that the prefix is free to use and that projects can be listed."""
-        return proof.took_hold(injection, lambda: (not _own(deployment, injection), dict(injection.recipe)))
+        """Prove that the prefix is free to use and that projects can be listed.
+
+        A service that has just lost a connection of its own may refuse one request; it is asked again for a while.
+        """
+        limit = proof.seconds(deployment, "proof")
+
+        def ask() -> tuple[bool, proof.Proof]:
+            own = waiting.persist(lambda: _own(deployment, injection), (Unreachable,), within_s=limit)
+            return not own, dict(injection.recipe)
+
+        return proof.took_hold(injection, ask)
 
     def undo(self, deployment: Deployment, injection: Injection) -> None:
         """Delete every project with the prefix."""
