@@ -84,6 +84,7 @@ def main() -> None:
             events = [json.loads(line) for line in journal]
             census = [e["data"]["took_s"] for e in events if e.get("data", {}).get("probe") == "census"]
             row("census (its window included)", census)
+        known_outages(target)
     finally:
         downs.append(timed(lambda: run("seatrial_lab", "down")))
     row("lab core down", downs)
