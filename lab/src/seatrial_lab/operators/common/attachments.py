@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from seatrial_lab.operators.common.conditions import condition_of
+from seatrial_lab.operators.common.conditions import pod_is_ready
 from seatrial_lab.operators.common.reconciler import NotYet, Round
 from seatrial_lab.operators.common.resources import NETWORK_ATTACHMENT, POD, Json
 from seatrial_lab.operators.common.workloads import STATUS
@@ -31,7 +31,7 @@ async def attached(this: Round, networks: Sequence[str], labels: Mapping[str, st
 
     `wanted` is how many pods there are to be: that none is ready is no fault if none should be.
     """
-    pods = [pod for pod in await this.list(POD, labels) if _is_ready(pod)] if networks else []
+    pods = [pod for pod in await this.list(POD, labels) if pod_is_ready(pod)] if networks else []
     addresses = [_addresses(pod) for pod in pods]
     names = [f"{this.namespace}/{name}" for name in networks]
     this.status["networkAttachments"] = {
@@ -43,11 +43,6 @@ async def attached(this: Round, networks: Sequence[str], labels: Mapping[str, st
         message = f"not all pods have interfaces with ips as configured in NetworkAttachments: {', '.join(names)}"
         raise NotYet(CONDITION, message, severity="Error")
     this.conditions.true(CONDITION, "NetworkAttachments completed")
-
-
-def _is_ready(pod: Json) -> bool:
-    leaves = pod["metadata"].get("deletionTimestamp")
-    return not leaves and (condition_of(pod) or {}).get("status") == "True"
 
 
 def _addresses(pod: Json) -> dict[str, list[str]]:

@@ -108,6 +108,12 @@ def said(resource: Json | None) -> str:
     return str((condition_of(resource) or {}).get("message") or "not looked at yet")
 
 
+def pod_is_ready(pod: Json) -> bool:
+    """Whether a pod is ready, and not on its way out."""
+    leaves = pod["metadata"].get("deletionTimestamp")
+    return not leaves and (condition_of(pod) or {}).get("status") == "True"
+
+
 def condition_of(resource: Json, kind: str = READY) -> Json | None:
     """One condition of a resource, if it has it."""
     conditions = (resource.get("status") or {}).get("conditions") or ()

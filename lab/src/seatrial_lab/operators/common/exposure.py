@@ -12,7 +12,6 @@ from seatrial_lab.operators.common.resources import KEYSTONE_API, KEYSTONE_ENDPO
 
 DNS_NAME: Final = "dnsmasq.network.openstack.org/hostname"
 """By this annotation compute nodes get to know a LoadBalancer's name (rhoso-topology, section 3.2)."""
-LOOK_AGAIN_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)

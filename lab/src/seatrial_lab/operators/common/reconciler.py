@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -98,6 +98,18 @@ class Round:
     async def list(self, resource: Resource, labels: Mapping[str, str]) -> list[Json]:
         """Read the objects of the same namespace that have these labels."""
         return await self.kube.list(resource, namespace=self.namespace, labels=labels)
+
+    def is_mine(self, live: Json) -> bool:
+        """Whether this resource is the object's owner."""
+        owner = controller_of(live)
+        return owner is not None and owner["uid"] == self.cr["metadata"]["uid"]
+
+    async def prune(self, resource: Resource, keep: Collection[str]) -> None:
+        """Delete the owned objects of a kind whose names are not among these."""
+        for live in await self.list(resource, {}):
+            meta = live["metadata"]
+            if self.is_mine(live) and meta["name"] not in keep:
+                await self.kube.delete(resource, meta["name"], namespace=self.namespace, uid=meta["uid"])
 
     def look_again(self, seconds: float) -> None:
         """Ask for the next round no later than this."""

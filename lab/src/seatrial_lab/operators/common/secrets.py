@@ -1,4 +1,4 @@
-"""Secrets as operators write and read them."""
+"""Secrets and ConfigMaps as operators write and read them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ def secret(name: str, labels: Mapping[str, str], data: Mapping[str, str]) -> Jso
     """A Secret of plain values."""
     encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "labels": dict(labels)}, "data": encoded}
+
+
+def config_map(name: str, labels: Mapping[str, str], data: Mapping[str, str]) -> Json:
+    """A ConfigMap of plain values."""
+    meta = {"name": name, "labels": dict(labels)}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": dict(data)}
 
 
 def plain(found: Json | None) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,6 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 IMAGE: Final = "lab.local/base:1"
 HOME: Final = "/opt/lab/openstack"
 LOOK_AGAIN_S: Final = 5.0
-NETWORKS: Final = "k8s.v1.cni.cncf.io/networks"
 STATUS: Final = "k8s.v1.cni.cncf.io/network-status"
 
 
@@ -121,7 +120,7 @@ def workload(
         runs=runs,
         replicas=replicas,
         containers=[_filled(container, runs, config_hash) for container in containers],
-        networks=_networks(runs),
+        networks=asked_networks(runs.networks),
         claims=claims,
         more=more,
     )
@@ -158,8 +157,9 @@ def _env(values: Mapping[str, str]) -> list[Json]:
     return [{"name": key, "value": value} for key, value in values.items()]
 
 
-def _networks(runs: Runs) -> list[Json]:
-    return [{"name": name, "interface": name} for name in runs.networks]
+def asked_networks(names: Iterable[str]) -> list[Json]:
+    """The annotation by which pods ask for networks: interfaces are called like them, as in RHOSO."""
+    return [{"name": name, "interface": name} for name in names]
 
 
 async def account(this: Round, runs: Runs) -> None:

@@ -12,7 +12,6 @@ from seatrial_lab.operators.common import database, exposure, messaging, workloa
 from seatrial_lab.operators.common.conditions import is_ready, said
 from seatrial_lab.operators.common.exposure import Entry
 from seatrial_lab.operators.common.jobs import run_once
-from seatrial_lab.operators.common.kube import controller_of
 from seatrial_lab.operators.common.reconciler import Controller, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import (
     GLANCE,
@@ -142,10 +141,7 @@ async def _files(this: Round, user: str, password: str) -> dict[str, str]:
 async def _apis(this: Round) -> list[Json]:
     """Make the GlanceAPIs, and remove those no longer asked for."""
     parts = parts_of(this.name, this.spec)
-    for live in await this.list(GLANCE_API, {}):
-        owner, name = controller_of(live), live["metadata"]["name"]
-        if owner is not None and owner["uid"] == this.cr["metadata"]["uid"] and name not in {p.name for p in parts}:
-            await this.kube.delete(GLANCE_API, name, namespace=this.namespace, uid=live["metadata"]["uid"])
+    await this.prune(GLANCE_API, {part.name for part in parts})
     host = this.status["databaseHostname"]
     return await this.apply_all(
         {

@@ -22,6 +22,7 @@ from seatrial_lab.operators.common.resources import (
     SERVICE,
     Json,
 )
+from seatrial_lab.operators.common.secrets import config_map
 from seatrial_lab.operators.common.workloads import IMAGE, Runs, count, deployed, workload
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -78,7 +79,7 @@ async def reconcile_data(this: Round) -> None:
     lines = [f"{host['ip']} {' '.join(sorted(host['hostnames']))}\n" for host in this.spec.get("hosts") or ()]
     value = str(this.spec.get("dnsDataLabelSelectorValue", "dnsdata"))
     text = "".join(lines)
-    await this.apply(_config_map(this.name.lower(), {LABEL: value, **SELECTOR}, {this.name: text}))
+    await this.apply(config_map(this.name.lower(), {LABEL: value, **SELECTOR}, {this.name: text}))
     this.status["hash"] = hash_of(text)
     this.conditions.true("ServiceConfigReady", "Input data complete")
 
@@ -101,8 +102,8 @@ async def reconcile(this: Round) -> None:
     }
     this.conditions.true("InputReady", "Input data complete")
     config = config_of(this.spec.get("options") or ())
-    await this.apply(_config_map(this.name, dict(SELECTOR), {this.name: config}))
-    await this.apply(_config_map(f"{this.name}-hosts", dict(SELECTOR), known))
+    await this.apply(config_map(this.name, dict(SELECTOR), {this.name: config}))
+    await this.apply(config_map(f"{this.name}-hosts", dict(SELECTOR), known))
     this.status["hash"] = {"config": hash_of(config), "hosts": hash_of(known)}
     this.conditions.true("ServiceConfigReady", "Configuration written")
     await _service(this)
@@ -193,10 +194,6 @@ async def _tell(this: Round, stamp: str) -> None:
         if (pod["metadata"].get("annotations") or {}).get(HOSTS_HASH) != stamp:
             told = {"metadata": {"annotations": {HOSTS_HASH: stamp}}}
             await this.kube.patch(POD, pod["metadata"]["name"], told, namespace=this.namespace)
-
-
-def _config_map(name: str, labels: dict[str, str], data: dict[str, str]) -> Json:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}, "data": data}
 
 
 def _labelled(config_map: Json) -> Iterable[Key]:

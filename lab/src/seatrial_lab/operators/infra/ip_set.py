@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from typing import Final
 
-from seatrial_lab.operators.common.reconciler import EVERY, Controller, Key, NotYet, Round, Watch
+from seatrial_lab.operators.common.reconciler import Controller, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import IP_SET, NET_CONFIG, RESERVATION, Json
 from seatrial_lab.operators.infra.addresses import NoAddress, allocate, find, reservation
 
@@ -74,14 +73,10 @@ async def _reserve(this: Round, parts: list[tuple[Json, Json]]) -> dict[str, str
     return given
 
 
-def _everybody(other: Json) -> Iterable[Key]:
-    yield other["metadata"]["namespace"], EVERY
-
-
 IP_SET_CONTROLLER: Final = Controller(
     resource=IP_SET,
     reconcile=reconcile,
     conditions=(INPUT, RESERVED),
     owns=(RESERVATION,),
-    watches=(Watch(NET_CONFIG, _everybody),),
+    watches=(Watch(NET_CONFIG, everyone),),
 )

@@ -5,7 +5,6 @@ The shape is that of RHOSO's infra-operator since FR6, which makes the StatefulS
 
 from __future__ import annotations
 
-import base64
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from seatrial_lab.operators.common.resources import (
     STATEFUL_SET,
     Json,
 )
+from seatrial_lab.operators.common.secrets import secret
 from seatrial_lab.operators.common.templates import render, render_text
 from seatrial_lab.operators.infra import brokers
 from seatrial_lab.operators.infra.brokers import Brokers
@@ -113,7 +113,7 @@ async def _secrets(this: Round, wanted: Wanted) -> None:
     cookie, user = f"{this.name}-erlang-cookie", f"{this.name}-default-user"
     if await this.get(SECRET, cookie) is None:
         old = await brokers.recover_file(this, wanted.selector, "/var/lib/rabbitmq/.erlang.cookie")
-        await this.create(_secret(cookie, wanted.labels, {".erlang.cookie": old or secrets.token_urlsafe(24)}))
+        await this.create(secret(cookie, wanted.labels, {".erlang.cookie": old or secrets.token_urlsafe(24)}))
     if await this.get(SECRET, user) is None:
         old = await brokers.recover_file(this, wanted.selector, "/etc/rabbitmq/conf.d/11-default_user.conf")
         settings = dict(line.split(" = ", 1) for line in (old or "").splitlines() if " = " in line)
@@ -126,12 +126,7 @@ async def _secrets(this: Round, wanted: Wanted) -> None:
             "port": str(PORT),
             "default_user.conf": f"default_user = {username}\ndefault_pass = {password}\n",
         }
-        await this.create(_secret(user, wanted.labels, data))
-
-
-def _secret(name: str, labels: dict[str, str], data: dict[str, str]) -> Json:
-    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "labels": labels}, "data": encoded}
+        await this.create(secret(user, wanted.labels, data))
 
 
 def _storage(wanted: Wanted, live: Json | None) -> tuple[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote
 
 from seatrial_lab.operators.common.reconciler import EVERY, Controller, Key, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import RABBITMQ, SECRET, TRANSPORT_URL, Json
+from seatrial_lab.operators.common.secrets import plain, secret
 
 READY: Final = "TransportURLReady"
 VHOST: Final = "/"
@@ -24,17 +24,10 @@ async def reconcile(this: Round) -> None:
     if user is None:
         raise NotYet(READY, f"RabbitMq {cluster} has no user yet")
     queue_type = str((broker.get("spec") or {}).get("queueType", "Quorum"))
-    login = {key: base64.b64decode(value).decode() for key, value in user["data"].items()}
+    login = plain(user)
     data = {"transport_url": url_of(login), "quorumqueues": "true" if queue_type == "Quorum" else "false"}
     name = f"rabbitmq-transport-url-{this.name}"
-    await this.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": name, "labels": {"rabbitmq.openstack.org/cluster": cluster}},
-            "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
-        }
-    )
+    await this.apply(secret(name, {"rabbitmq.openstack.org/cluster": cluster}, data))
     this.status.update(
         secretName=name,
         queueType=queue_type,
@@ -51,9 +44,9 @@ def url_of(login: dict[str, str]) -> str:
     return f"rabbit://{user}:{password}@{login['host']}:{login['port']}{VHOST}?ssl=0"
 
 
-def _logins(secret: Json) -> Iterable[Key]:
-    if secret["metadata"]["name"].endswith(_LOGIN_SUFFIX):
-        yield secret["metadata"]["namespace"], EVERY
+def _logins(found: Json) -> Iterable[Key]:
+    if found["metadata"]["name"].endswith(_LOGIN_SUFFIX):
+        yield found["metadata"]["namespace"], EVERY
 
 
 TRANSPORT_URL_CONTROLLER: Final = Controller(

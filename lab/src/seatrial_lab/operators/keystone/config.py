@@ -16,7 +16,7 @@ import yaml
 from seatrial_lab.operators.common.database import Login
 from seatrial_lab.operators.common.messaging import Transport
 from seatrial_lab.operators.common.resources import Json
-from seatrial_lab.operators.common.secrets import secret
+from seatrial_lab.operators.common.secrets import config_map, secret
 from seatrial_lab.operators.common.templates import render_text
 from seatrial_lab.operators.common.workloads import uwsgi_ini
 
@@ -69,11 +69,6 @@ def clouds(url: str, *, user: str, project: str, region: str, password: str) -> 
     cloud = {"clouds": {"default": {"auth": auth, "region_name": region, "identity_api_version": 3}}}
     secure = {"clouds": {"default": {"auth": {"password": password}}}}
     return [
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": "openstack-config"},
-            "data": {"clouds.yaml": yaml.safe_dump(cloud)},
-        },
+        config_map("openstack-config", {}, {"clouds.yaml": yaml.safe_dump(cloud)}),
         secret("openstack-config-secret", {}, {"secure.yaml": yaml.safe_dump(secure)}),
     ]

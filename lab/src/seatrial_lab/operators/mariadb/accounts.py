@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from typing import Final
 
@@ -10,6 +9,7 @@ from seatrial_lab.operators.common.conditions import is_ready
 from seatrial_lab.operators.common.kube import hash_of
 from seatrial_lab.operators.common.reconciler import Controller, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import GALERA, MARIADB_ACCOUNT, MARIADB_DATABASE, SECRET, Json
+from seatrial_lab.operators.common.secrets import plain, secret
 from seatrial_lab.operators.mariadb.galera import run_sql
 
 CLUSTER_LABEL: Final = "dbName"  # on databases and accounts: the Galera they live in
@@ -77,32 +77,25 @@ async def _server(this: Round) -> Json:
 async def _names(this: Round) -> tuple[str, str]:
     """The account's user and Secret; what the resource left open is decided now and written into it."""
     user = this.spec.get("userName") or f"{this.name.replace('-', '_')[:27]}_{secrets.token_hex(2)}"
-    secret = this.spec.get("secret") or f"{this.name}-db-secret"
-    decided = {"userName": user, "secret": secret}
+    where = this.spec.get("secret") or f"{this.name}-db-secret"
+    decided = {"userName": user, "secret": where}
     if any(this.spec.get(key) != value for key, value in decided.items()):
         patch = {"metadata": {"resourceVersion": this.cr["metadata"]["resourceVersion"]}, "spec": decided}
         this.cr = await this.kube.patch(MARIADB_ACCOUNT, this.name, patch, namespace=this.namespace)
-    return user, secret
+    return user, where
 
 
 async def _password(this: Round, *, make: bool) -> str:
     """The account's password, from its Secret; a missing Secret is made, unless it is the cluster's own."""
     name = this.spec["secret"]
-    secret = await this.get(SECRET, name)
-    if secret is None and make:
-        password = secrets.token_urlsafe(18)
-        secret = await this.create(
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {"name": name, "labels": this.cr["metadata"].get("labels") or {}},
-                "data": {"DatabasePassword": base64.b64encode(password.encode()).decode()},
-            }
-        )
-    encoded = ((secret or {}).get("data") or {}).get("DatabasePassword")
-    if not encoded:
+    found = await this.get(SECRET, name)
+    if found is None and make:
+        labels = this.cr["metadata"].get("labels") or {}
+        found = await this.create(secret(name, labels, {"DatabasePassword": secrets.token_urlsafe(18)}))
+    password = plain(found).get("DatabasePassword")
+    if not password:
         raise NotYet(ACCOUNT, f"Secret {name} with key DatabasePassword is missing")
-    return base64.b64decode(encoded).decode()
+    return password
 
 
 async def _database(this: Round) -> Json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +22,7 @@ from seatrial_lab.operators.common.resources import (
     STATEFUL_SET,
     Json,
 )
+from seatrial_lab.operators.common.secrets import plain
 from seatrial_lab.operators.common.templates import render, render_text
 from seatrial_lab.operators.mariadb import bootstrap
 
@@ -239,10 +239,9 @@ async def run_sql(this: Round, galera: str, sql: Iterable[str]) -> None:
     """
     service = await this.get(SERVICE, galera)
     pod = ((service or {}).get("spec", {}).get("selector") or {}).get(POD_LABEL)
-    secret = await this.get(SECRET, root_secret(galera))
-    if not pod or secret is None:
+    password = plain(await this.get(SECRET, root_secret(galera))).get("DatabasePassword")
+    if not pod or not password:
         raise KubeError(f"{galera} has no active member now")
-    password = base64.b64decode(secret["data"]["DatabasePassword"]).decode()
     script = (
         "IFS= read -r MYSQL_PWD; IFS= read -r SQL; export MYSQL_PWD; "
         'printf "%s\\n" "$SQL" | exec mysql --no-defaults --socket=/run/mysqld/mysqld.sock -uroot --batch'

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
 from seatrial_lab.operators.common.conditions import condition_of, is_ready, said
-from seatrial_lab.operators.common.kube import controller_of
 from seatrial_lab.operators.common.reconciler import NotYet, Round
 from seatrial_lab.operators.common.resources import Json, Resource
 
@@ -36,16 +35,10 @@ async def child(this: Round, kind: Resource, name: str, spec: Json, condition: s
 async def no_child(this: Round, kind: Resource, name: str, condition: str, *, count: str) -> None:
     """See to it that there is no such child; it has no condition then."""
     live = await this.get(kind, name)
-    if live is not None and is_mine(this, live):
+    if live is not None and this.is_mine(live):
         await this.kube.delete(kind, name, namespace=this.namespace, uid=live["metadata"]["uid"])
     this.status.pop(count, None)
     this.conditions.drop(condition)
-
-
-def is_mine(this: Round, live: Json) -> bool:
-    """Whether the resource of this round is the object's owner."""
-    owner = controller_of(live)
-    return owner is not None and owner["uid"] == this.cr["metadata"]["uid"]
 
 
 async def all_of(

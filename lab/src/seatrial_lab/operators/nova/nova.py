@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from seatrial_lab.operators.common import database, exposure, messaging
+from seatrial_lab.operators.common import database, exposure, messaging, workloads
 from seatrial_lab.operators.common.conditions import condition_of, is_ready, said
 from seatrial_lab.operators.common.database import Login
 from seatrial_lab.operators.common.exposure import Entry, Identity
@@ -41,7 +41,7 @@ from seatrial_lab.operators.common.secrets import required, secret
 from seatrial_lab.operators.common.workloads import Runs
 from seatrial_lab.operators.nova import config, jobs
 from seatrial_lab.operators.nova.cell import CELL0
-from seatrial_lab.operators.nova.children import all_of, child, is_mine, no_child, service_spec
+from seatrial_lab.operators.nova.children import all_of, child, no_child, service_spec
 from seatrial_lab.operators.nova.config import MANAGE, Facts
 from seatrial_lab.operators.nova.services import NOVA_UID
 
@@ -61,6 +61,7 @@ class Wanted:
     spec: Json
     account: str
     memcached: str
+    password_key: str
     password: str = field(repr=False)
     metadata_secret: str = field(repr=False)
 
@@ -95,9 +96,7 @@ class Ground:
 async def reconcile(this: Round) -> None:
     """One round for one Nova."""
     wanted = await _input(this)
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": wanted.account}}
-    await this.apply({**account, "automountServiceAccountToken": False})
-    this.conditions.true("ServiceAccountReady", f"ServiceAccount {wanted.account} exists")
+    await workloads.account(this, _manages(wanted))
     ground = await _ground(this, wanted)
     cells = {
         cell: await _cell(this, wanted, ground, cell)
@@ -118,6 +117,7 @@ async def _input(this: Round) -> Wanted:
         spec=spec,
         account=f"nova-{this.name}",
         memcached=str(spec.get("memcachedInstance", "memcached")),
+        password_key=selectors["service"],
         password=found[selectors["service"]],
         metadata_secret=found[selectors["metadataSecret"]],
     )
@@ -127,9 +127,7 @@ async def _ground(this: Round, wanted: Wanted) -> Ground:
     """See to databases, buses and the service's user; NotYet while even the API's own are missing."""
     spec, known = wanted.spec, this.status.get("registeredCells") or {}
     # All are asked for before any is waited for.
-    selectors = spec.get("passwordSelectors") or {}
-    key = str(selectors.get("service", "NovaPassword"))
-    entry = Entry("nova", "compute", "Nova Compute Service", str(spec["secret"]), key)
+    entry = Entry("nova", "compute", "Nova Compute Service", str(spec["secret"]), wanted.password_key)
     registered = {"nova": partial(exposure.register_service, this, entry)}
     await all_of(this, KEYSTONE, "Setup complete", registered)
     caches = {wanted.memcached: partial(messaging.caches, this, wanted.memcached)}
@@ -306,7 +304,7 @@ async def _remove_cells(this: Round, wanted: Wanted) -> None:
     """Forget the cells that are asked for no more; one that still has compute nodes or servers stays, and says so."""
     for live in await this.list(NOVA_CELL, {}):
         name, cell = live["metadata"]["name"], str(live["spec"]["cellName"])
-        if cell in wanted.cells or not is_mine(this, live):
+        if cell in wanted.cells or not this.is_mine(live):
             continue
         base, doomed = f"{name}-manage", f"{name}-cell-delete"
         job = jobs.job(doomed, base, _manages(wanted), act="delete", cell=cell)

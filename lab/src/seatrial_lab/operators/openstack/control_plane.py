@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from seatrial_lab.operators.common.conditions import condition_of, is_ready
-from seatrial_lab.operators.common.kube import controller_of
+from seatrial_lab.operators.common.conditions import condition_of, is_ready, said
 from seatrial_lab.operators.common.reconciler import EVERY, Controller, Key, Round, Watch
 from seatrial_lab.operators.common.resources import CONTROL_PLANE, SERVICE, Json
 from seatrial_lab.operators.openstack.parts import PARTS, Part, children_of, is_enabled
@@ -28,12 +27,8 @@ async def reconcile(this: Round) -> None:
 async def _make(this: Round, part: Part) -> list[Json] | None:
     """Make the resources of one part so, and remove those no longer asked for; None if the part is disabled."""
     wanted = children_of(part, this.spec)
-    names = {(child.resource, child.name) for child in wanted}
     for resource in part.resources:
-        for live in await this.list(resource, {}):
-            owner, name = controller_of(live), live["metadata"]["name"]
-            if owner is not None and owner["uid"] == this.cr["metadata"]["uid"] and (resource, name) not in names:
-                await this.kube.delete(resource, name, namespace=this.namespace, uid=live["metadata"]["uid"])
+        await this.prune(resource, {child.name for child in wanted if child.resource == resource})
     if not is_enabled(part, this.spec):
         return None
     return await this.apply_all(
@@ -56,15 +51,14 @@ def _mirror(this: Round, part: Part, children: list[Json] | None) -> None:
     if not open_ones:
         this.conditions.true(part.condition, f"OpenStackControlPlane {part.title} completed")
         return
-    said = []
+    told = {child["metadata"]["name"]: f"{child['metadata']['name']}: {said(child)}" for child in open_ones}
     for child in open_ones:
-        condition = condition_of(child) or {}
-        said.append(f"{child['metadata']['name']}: {condition.get('message') or 'not looked at yet'}")
-        if condition.get("severity") == "Error":
-            message = f"OpenStackControlPlane {part.title} error occurred: {said[-1]}"
+        if (condition_of(child) or {}).get("severity") == "Error":
+            message = f"OpenStackControlPlane {part.title} error occurred: {told[child['metadata']['name']]}"
             this.conditions.failed(part.condition, message)
             return
-    this.conditions.waiting(part.condition, f"OpenStackControlPlane {part.title} in progress: {'; '.join(said)}")
+    waits = "; ".join(told.values())
+    this.conditions.waiting(part.condition, f"OpenStackControlPlane {part.title} in progress: {waits}")
 
 
 def _infrastructure(this: Round) -> None:

@@ -25,6 +25,7 @@ from seatrial_lab.operators.common.resources import (
     SERVICE_ACCOUNT,
     Json,
 )
+from seatrial_lab.operators.common.secrets import config_map
 from seatrial_lab.operators.common.templates import render
 from seatrial_lab.operators.common.workloads import Runs
 from seatrial_lab.operators.ovn import rights
@@ -34,7 +35,7 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 PROGRAMS: Final = ("init-ovsdb-server.sh", "start-vswitchd.sh", "start-controller.sh")
 HOST_FOLDER: Final = "HOST_FOLDER"
 """The environment variable that says where on the nodes Open vSwitch keeps what must outlive a pod."""
-OVS, OVN = "ovn-controller-ovs", "ovn-controller"
+OVS: Final = "ovn-controller-ovs"
 SERVER: Final = [
     *("catatonit", "--", "ovsdb-server", "-vconsole:info", "--pidfile=/run/openvswitch/ovsdb-server.pid"),
     *("--remote=punix:/run/openvswitch/db.sock", "/etc/openvswitch/conf.db"),
@@ -57,8 +58,7 @@ async def reconcile(this: Round) -> None:
         if await this.get(NETWORK_ATTACHMENT, name) is None:
             await this.create(whole_device(name, str(device)))
     programs = {name: (TEMPLATES / "scripts" / name).read_text() for name in PROGRAMS}
-    scripts = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"{this.name}-scripts"}, "data": programs}
-    await this.apply(scripts)
+    await this.apply(config_map(f"{this.name}-scripts", {}, programs))
     this.conditions.true("ServiceConfigReady", "Service config create completed")
     lasting = {
         "TUNNEL_NETWORK": tunnel,
@@ -75,7 +75,7 @@ async def reconcile(this: Round) -> None:
             account=runs.account,
             node_selector=spec.get("nodeSelector") or {},
             host=f"{os.environ.get(HOST_FOLDER, '/var/home/core')}/{this.namespace}",
-            networks=[{"name": name, "interface": name} for name in [*networks, *mappings]],
+            networks=workloads.asked_networks([*networks, *mappings]),
             ovs_image=str(spec.get("ovsContainerImage", workloads.IMAGE)),
             ovn_image=str(spec.get("ovnContainerImage", workloads.IMAGE)),
             ovsdb_server=SERVER,

@@ -24,6 +24,7 @@ from seatrial_lab.operators.common.resources import (
     STATEFUL_SET,
     Json,
 )
+from seatrial_lab.operators.common.secrets import config_map
 from seatrial_lab.operators.common.workloads import Runs
 from seatrial_lab.operators.ovn import raft, rights
 from seatrial_lab.operators.ovn.raft import Raft
@@ -138,14 +139,7 @@ async def _scripts(this: Round, wanted: Wanted) -> str:
         # Once there has been a cluster, no pod founds another.
         "founded": f"{(this.status.get('hash') or {}).get('founded', 'no')}\n",
     }
-    await this.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": f"{this.name}-scripts", "labels": dict(wanted.runs.labels)},
-            "data": {**programs, **facts},
-        }
-    )
+    await this.apply(config_map(f"{this.name}-scripts", wanted.runs.labels, {**programs, **facts}))
     this.conditions.true("ServiceConfigReady", "Service config create completed")
     return hash_of(programs)
 
@@ -298,14 +292,8 @@ async def _tell(this: Round, wanted: Wanted) -> None:
             },
         }
     )
-    await this.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": EXTERNAL_CONFIG, "labels": dict(wanted.runs.labels)},
-            "data": {"ovsdb-config": f"ovn-remote: {this.status['dbAddress']}\n"},
-        }
-    )
+    remote = {"ovsdb-config": f"ovn-remote: {this.status['dbAddress']}\n"}
+    await this.apply(config_map(EXTERNAL_CONFIG, wanted.runs.labels, remote))
     this.conditions.true(EXTERNAL, "External config completed")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from seatrial_lab.operators.common.conditions import condition_of
+from seatrial_lab.operators.common.conditions import pod_is_ready
 from seatrial_lab.operators.common.kube import KubeError, hash_of
 from seatrial_lab.operators.common.reconciler import NotYet, Round
 from seatrial_lab.operators.common.resources import POD, Json
@@ -93,7 +93,7 @@ def repair_of(raft: Raft, members: Mapping[str, Member]) -> Repair:
 
 async def tend(this: Round, raft: Raft) -> None:
     """Put the raft right; NotYet while it is not whole. It is looked at whenever the set of ready pods has changed."""
-    pods = [pod for pod in await this.list(POD, raft.labels) if _is_there(pod)]
+    pods = [pod for pod in await this.list(POD, raft.labels) if pod_is_ready(pod)]
     seen = hash_of([sorted(raft.addresses), raft.timer_ms, sorted(map(_incarnation, pods))])
     if not pods or (this.status.get("hash") or {}).get("raft") == seen:
         return
@@ -119,11 +119,6 @@ async def _ask(this: Round, raft: Raft, pod: str, verb: str, *arguments: str) ->
     if done.status != 0:
         raise KubeError(f"{verb} in {pod}: {(done.stderr or done.stdout).strip()}")
     return done.stdout
-
-
-def _is_there(pod: Json) -> bool:
-    """Whether a pod is ready, and is not about to leave the cluster."""
-    return not pod["metadata"].get("deletionTimestamp") and (condition_of(pod) or {}).get("status") == "True"
 
 
 def _incarnation(pod: Json) -> list[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from seatrial_lab.operators.common.conditions import Conditions, condition_of
-from seatrial_lab.operators.common.reconciler import EVERY, Controller, Key, NotYet, Round, Watch
+from seatrial_lab.operators.common.reconciler import Controller, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import (
     DATA_PLANE_DEPLOYMENT,
     DATA_PLANE_SERVICE,
@@ -126,14 +125,10 @@ def _conclude(this: Round, node_sets: list[Json], said: dict[str, Conditions]) -
         this.conditions.waiting(DEPLOYED, message)
 
 
-def _all_of_namespace(other: Json) -> Iterable[Key]:
-    yield other["metadata"]["namespace"], EVERY
-
-
 CONTROLLER: Final = Controller(
     resource=DATA_PLANE_DEPLOYMENT,
     reconcile=reconcile,
     conditions=(INPUT, SET_UP, DEPLOYED),
     owns=(JOB,),
-    watches=(Watch(NODE_SET, _all_of_namespace),),
+    watches=(Watch(NODE_SET, everyone),),
 )

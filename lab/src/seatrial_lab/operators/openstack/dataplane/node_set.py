@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 import yaml
 
-from seatrial_lab.operators.common.conditions import condition_of, is_ready
-from seatrial_lab.operators.common.kube import controller_of, hash_of
-from seatrial_lab.operators.common.reconciler import EVERY, Controller, Key, NotYet, Round, Watch
+from seatrial_lab.operators.common.conditions import is_ready
+from seatrial_lab.operators.common.conditions import said as told
+from seatrial_lab.operators.common.kube import hash_of
+from seatrial_lab.operators.common.reconciler import Controller, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import (
     DATA_PLANE_DEPLOYMENT,
     DATA_PLANE_SERVICE,
@@ -52,7 +52,7 @@ async def reconcile(this: Round) -> None:
     this.status["dnsClusterAddresses"] = list(resolver.cluster_addresses)
     await _write(this, inventory.inventory(this.name, this.spec, nodes, resolver, said))
     this.conditions.true(SET_UP, "Setup complete")
-    _deployments(this, await this.kube.list(DATA_PLANE_DEPLOYMENT, namespace=this.namespace))
+    _deployments(this, await this.list(DATA_PLANE_DEPLOYMENT, {}))
 
 
 def inventory_secret(node_set: str) -> str:
@@ -113,11 +113,7 @@ async def _variables(this: Round, part: Json) -> Json:
 async def _reserve(this: Round) -> list[Node]:
     """An IPSet for each node, named like its host; NotYet until all have their addresses."""
     specs: dict[str, Json] = this.spec["nodes"]
-    wanted = {str(node["hostName"]) for node in specs.values()}
-    for live in await this.kube.list(IP_SET, namespace=this.namespace):
-        owner, name = controller_of(live), live["metadata"]["name"]
-        if owner is not None and owner["uid"] == this.cr["metadata"]["uid"] and name not in wanted:
-            await this.kube.delete(IP_SET, name, namespace=this.namespace, uid=live["metadata"]["uid"])
+    await this.prune(IP_SET, {str(node["hostName"]) for node in specs.values()})
     nodes, waiting = [], []
     for name, spec in specs.items():
         live = await this.apply(
@@ -130,9 +126,7 @@ async def _reserve(this: Round) -> list[Node]:
         )
         nodes.append(Node(name, spec, tuple((live.get("status") or {}).get("reservations") or ())))
         if not is_ready(live):
-            waiting.append(
-                f"IPSet {spec['hostName']}: {(condition_of(live) or {}).get('message', 'not looked at yet')}"
-            )
+            waiting.append(f"IPSet {spec['hostName']}: {told(live)}")
     if waiting:
         raise NotYet(RESERVED, "; ".join(waiting))
     this.conditions.true(RESERVED, "NodeSetIPReservationReady ready")
@@ -150,9 +144,8 @@ async def _announce(this: Round, nodes: list[Node]) -> Resolver:
         }
     )
     if not is_ready(live):
-        said = (condition_of(live) or {}).get("message", "not looked at yet")
-        raise NotYet(NAMED, f"DNSData {this.name}: {said}", look_again_s=LOOK_AGAIN_S)
-    servers = [server.get("status") or {} for server in await this.kube.list(DNS_MASQ, namespace=this.namespace)]
+        raise NotYet(NAMED, f"DNSData {this.name}: {told(live)}", look_again_s=LOOK_AGAIN_S)
+    servers = [server.get("status") or {} for server in await this.list(DNS_MASQ, {})]
     found = [str(address) for server in servers for address in server.get("dnsAddresses") or ()]
     within = [str(address) for server in servers for address in server.get("dnsClusterAddresses") or ()]
     if servers and not found:
@@ -198,14 +191,10 @@ def _deployments(this: Round, listed: list[Json]) -> None:
         this.conditions.true(DEPLOYED, "NodeSet Ready")
 
 
-def _all_of_namespace(other: Json) -> Iterable[Key]:
-    yield other["metadata"]["namespace"], EVERY
-
-
 CONTROLLER: Final = Controller(
     resource=NODE_SET,
     reconcile=reconcile,
     conditions=(INPUT, ACCOUNT, RESERVED, NAMED, SET_UP, DEPLOYED),
     owns=(IP_SET, DNS_DATA, SERVICE_ACCOUNT),
-    watches=(Watch(DATA_PLANE_DEPLOYMENT, _all_of_namespace), Watch(DNS_MASQ, _all_of_namespace)),
+    watches=(Watch(DATA_PLANE_DEPLOYMENT, everyone), Watch(DNS_MASQ, everyone)),
 )
