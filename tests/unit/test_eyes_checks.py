@@ -372,3 +372,13 @@ def test_ops_3_is_inconclusive_while_one_operator_was_not_proven_down() -> None:
     verdict = judged("OPS-3", [*others, eyes.took_hold(*eyes.all_operator_pods()[:-1])])
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "keystone-operator" in verdict.because
+
+
+def test_ops_3_counts_only_operators_that_run_and_says_nothing_without_any() -> None:
+    """A meta-operator keeps the operators of disabled services, without a replica."""
+    full = eyes.inventory()
+    resting = tuple(replace(o, component=replace(o.component, desired=0)) for o in full.operators)
+    one = judged("OPS-3", eyes.conforming("OPS-3"), of=replace(full, operators=(*full.operators[1:], resting[0])))
+    assert f"all {len(full.operators) - 1} operators" in one.because
+    none = judged("OPS-3", eyes.conforming("OPS-3"), of=replace(full, operators=resting))
+    assert none.outcome is Outcome.INCONCLUSIVE

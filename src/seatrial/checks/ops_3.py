@@ -12,7 +12,7 @@ from seatrial.checks import edges
 from seatrial.checks.loss import judge_outage
 from seatrial.checks.reading import mapping, mappings, text, touched
 from seatrial.checks.weighing import Weighing
-from seatrial.model.inventory import Role
+from seatrial.model.inventory import Component, Inventory, Role
 from seatrial.model.observation import Evidence
 from seatrial.model.verdict import Verdict
 
@@ -36,7 +36,7 @@ def check(evidence: Evidence) -> Verdict:
         judge_outage(evidence, weighing, path, budget, together=True)
     _judge_calls(evidence, weighing)
     return weighing.verdict(
-        f"with all {len(inventory.operators)} operators down, no path ({', '.join(paths)}) was without service for "
+        f"with all {len(_running(inventory))} operators down, no path ({', '.join(paths)}) was without service for "
         f"more than {budget:g} s in all"
     )
 
@@ -44,13 +44,18 @@ def check(evidence: Evidence) -> Verdict:
 def _judge_loss(evidence: Evidence, weighing: Weighing) -> None:
     proofs = [o for o in evidence.of("fault.took_hold") if o.seen and mapping(o.value).get("held")]
     weighing.saw(*proofs)
-    if not evidence.inventory.operators:
-        weighing.doubt("discovery found no operator")
-    for operator in evidence.inventory.operators:
-        component = operator.component
+    running = _running(evidence.inventory)
+    if not running:
+        weighing.doubt("discovery found no operator that is to run")
+    for component in running:
         pods = {component.subject, *(replica.subject for replica in component.replicas)}
-        if component.desired > 0 and not any(touched(proof, pods) for proof in proofs):
+        if not any(touched(proof, pods) for proof in proofs):
             weighing.doubt(f"{component.name} was not proven down", *evidence.of("fault.took_hold"))
+
+
+def _running(inventory: Inventory) -> list[Component]:
+    """The operators that are to run; a meta-operator keeps those of disabled services without a replica."""
+    return [operator.component for operator in inventory.operators if operator.component.desired > 0]
 
 
 def _judge_calls(evidence: Evidence, weighing: Weighing) -> None:
