@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 
+from seatrial_lab.operators.common import ovn
 from seatrial_lab.operators.common.database import Login
 from seatrial_lab.operators.common.exposure import Identity
 from seatrial_lab.operators.common.messaging import Transport
@@ -40,5 +41,5 @@ def test_compute_nodes_are_told_the_name_outside_the_cluster() -> None:
     """Where the database has a network for them; else there is but what pods know."""
     inside = "tcp:ovsdbserver-sb-0.openstack.svc.cluster.local:6642"
     outside = "tcp:ovsdbserver-sb.openstack.svc:6642"
-    assert api._outside({"status": {"internalDbAddress": inside, "dbAddress": outside}}) == outside
-    assert api._outside({"status": {"internalDbAddress": inside}}) == inside
+    assert ovn.outside({"status": {"internalDbAddress": inside, "dbAddress": outside}}) == outside
+    assert ovn.outside({"status": {"internalDbAddress": inside}}) == inside

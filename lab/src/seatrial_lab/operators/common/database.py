@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from seatrial_lab.operators.common.conditions import is_ready, said
 from seatrial_lab.operators.common.reconciler import NotYet, Round
-from seatrial_lab.operators.common.resources import MARIADB_ACCOUNT, MARIADB_DATABASE, SECRET
+from seatrial_lab.operators.common.resources import MARIADB_ACCOUNT, MARIADB_DATABASE, SECRET, Json
 from seatrial_lab.operators.common.secrets import plain
 
 # PyMySQL waits for ever by default. A member of the database that vanished without a word is given up after READ_S;
@@ -73,20 +73,26 @@ async def login(
             this.conditions.true(condition, f"{part['kind']} {part['metadata']['name']} is ready")
         else:
             this.conditions.waiting(condition, f"{part['kind']} {part['metadata']['name']}: {said(part)}")
-    secret_name = (entry.get("status") or {}).get("currentSecret")
-    found = await this.get(SECRET, secret_name) if secret_name else None
+    found = await _login(this, entry, f"{instance}.{this.namespace}.svc", database)
     if found is None or not (in_use or (is_ready(live) and is_ready(entry))):
         blame = entry if is_ready(live) else live
         raise NotYet(waiting_for, f"{blame['kind']} {blame['metadata']['name']}: {said(blame)}")
-    host = f"{instance}.{this.namespace}.svc"
-    return Login(str(entry["spec"]["userName"]), host, database, plain(found)["DatabasePassword"])
+    return found
 
 
 async def login_of(this: Round, account: str, *, host: str, database: str, condition: str = "InputReady") -> Login:
     """How to log in as an account that another resource sees to; NotYet while it has no password."""
     entry = await this.get(MARIADB_ACCOUNT, account)
+    found = await _login(this, entry, host, database)
+    if found is None:
+        raise NotYet(condition, f"MariaDBAccount {account}: {said(entry)}")
+    return found
+
+
+async def _login(this: Round, entry: Json | None, host: str, database: str) -> Login | None:
+    """What a MariaDBAccount says, once it has a password."""
     secret_name = ((entry or {}).get("status") or {}).get("currentSecret")
     found = await this.get(SECRET, secret_name) if secret_name else None
     if entry is None or found is None:
-        raise NotYet(condition, f"MariaDBAccount {account}: {said(entry)}")
+        return None
     return Login(str(entry["spec"]["userName"]), host, database, plain(found)["DatabasePassword"])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from seatrial_lab.operators.common import attachments, database, exposure, messaging, workloads
+from seatrial_lab.operators.common import attachments, database, exposure, messaging, ovn, workloads
 from seatrial_lab.operators.common.exposure import Entry, Port
 from seatrial_lab.operators.common.jobs import run_once
 from seatrial_lab.operators.common.kube import hash_of
@@ -106,8 +106,8 @@ async def _input(this: Round) -> Wanted:
 async def _files(this: Round, wanted: Wanted) -> dict[str, str]:
     """The files of `/etc/neutron`; NotYet while what they name is not there."""
     spec = this.spec
-    northbound, southbound = await _cluster(this, "NB"), await _cluster(this, "SB")
-    agent = f"[ovn]\novn_sb_connection = {_outside(southbound)}\n"
+    northbound, southbound = [await ovn.database(this, side, condition="ServiceConfigReady") for side in ("NB", "SB")]
+    agent = f"[ovn]\novn_sb_connection = {ovn.outside(southbound)}\n"
     await this.apply(secret(AGENT_SECRET, wanted.runs.labels, {AGENT_FILE: agent}))
     bus = str((spec.get("messagingBus") or {}).get("cluster", "rabbitmq"))
     transport = await messaging.transport(
@@ -141,18 +141,10 @@ async def _files(this: Round, wanted: Wanted) -> dict[str, str]:
     }
 
 
-async def _cluster(this: Round, side: str) -> Json:
-    """One of OVN's databases; NotYet while there is none."""
-    for cluster in await this.list(OVN_DB_CLUSTER, {}):
-        if cluster["spec"]["dbType"] == side and (cluster.get("status") or {}).get("internalDbAddress"):
-            return cluster
-    raise NotYet("ServiceConfigReady", f"there is no OVNDBCluster of type {side} with servers")
-
-
 async def _inside(this: Round, cluster: Json) -> str:
     """Where a database is to be found from pods: the addresses of its servers' Services, which stay."""
     found = []
-    for server in str(cluster["status"]["internalDbAddress"]).split(","):
+    for server in ovn.inside(cluster).split(","):
         protocol, host, port = server.split(":")
         name = host.partition(".")[0]
         address = ((await this.get(SERVICE, name) or {}).get("spec") or {}).get("clusterIP")
@@ -160,12 +152,6 @@ async def _inside(this: Round, cluster: Json) -> str:
             raise NotYet("ServiceConfigReady", f"Service {name} has no address yet", look_again_s=1)
         found.append(f"{protocol}:{address}:{port}")
     return ",".join(found)
-
-
-def _outside(cluster: Json) -> str:
-    """Where a database is to be found from compute nodes; without a network for them, as from within the cluster."""
-    status = cluster["status"]
-    return str(status.get("dbAddress") or status["internalDbAddress"])
 
 
 def _deployment(this: Round, wanted: Wanted, config_hash: str) -> Json:

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from seatrial_lab.operators.common import attachments, workloads
+from seatrial_lab.operators.common import attachments, ovn, workloads
 from seatrial_lab.operators.common.kube import hash_of
 from seatrial_lab.operators.common.reconciler import Controller, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import (
@@ -29,7 +29,6 @@ from seatrial_lab.operators.common.secrets import config_map
 from seatrial_lab.operators.common.templates import render
 from seatrial_lab.operators.common.workloads import Runs
 from seatrial_lab.operators.ovn import rights
-from seatrial_lab.operators.ovn.northd import addresses
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 PROGRAMS: Final = ("init-ovsdb-server.sh", "start-vswitchd.sh", "start-controller.sh")
@@ -47,7 +46,7 @@ async def reconcile(this: Round) -> None:
     """Bring the gateways to what their resource asks for."""
     spec = this.spec
     tunnel, mappings = str(spec.get("networkAttachment") or ""), dict(sorted((spec.get("nicMappings") or {}).items()))
-    remote = await addresses(this, "SB")
+    remote = ovn.inside(await ovn.database(this, "SB"))
     this.conditions.true("InputReady", "Input data complete")
     this.conditions.true("TLSInputReady", "TLS is off")
     runs = Runs(account=f"ovncontroller-{this.name}", labels={"owner": this.name}, uid=0)

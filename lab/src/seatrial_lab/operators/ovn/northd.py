@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from seatrial_lab.operators.common import attachments, workloads
+from seatrial_lab.operators.common import attachments, ovn, workloads
 from seatrial_lab.operators.common.kube import hash_of
-from seatrial_lab.operators.common.reconciler import Controller, NotYet, Round, Watch, everyone
+from seatrial_lab.operators.common.reconciler import Controller, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import (
     OVN_DB_CLUSTER,
     OVN_NORTHD,
@@ -42,7 +42,7 @@ async def reconcile(this: Round) -> None:
         volumes=[{"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}],
         mounts=[{"name": "run", "mountPath": "/run/ovn"}],
     )
-    sides = {side: await addresses(this, side) for side in ("NB", "SB")}
+    sides = {side: ovn.inside(await ovn.database(this, side)) for side in ("NB", "SB")}
     this.conditions.true("InputReady", "Input data complete")
     this.conditions.true("TLSInputReady", "TLS is off")
     await workloads.account(this, runs)
@@ -62,15 +62,6 @@ async def reconcile(this: Round) -> None:
     workloads.count(this, live)
     workloads.deployed(this, live)
     await attachments.attached(this, runs.networks, runs.labels, wanted=int(spec.get("replicas", 1)))
-
-
-async def addresses(this: Round, side: str, *, condition: str = "InputReady") -> str:
-    """Where one of OVN's databases is to be found from within the cluster; NotYet while there is no such database."""
-    for cluster in await this.list(OVN_DB_CLUSTER, {}):
-        found = (cluster.get("status") or {}).get("internalDbAddress")
-        if cluster["spec"]["dbType"] == side and found:
-            return str(found)
-    raise NotYet(condition, f"there is no OVNDBCluster of type {side} with servers")
 
 
 def _headless(runs: Runs) -> Json:
