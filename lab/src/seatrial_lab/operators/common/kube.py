@@ -13,6 +13,7 @@ from typing import Any, Final, Self, cast
 
 import aiohttp
 
+from seatrial_lab.operators.common.cache import Cache
 from seatrial_lab.operators.common.resources import POD, Json, Resource, resource_of
 
 NOT_FOUND: Final = 404
@@ -54,11 +55,15 @@ class Access:
 
 
 class Kube:
-    """The Kubernetes API as one operator sees it; every write names the operator as field manager."""
+    """The Kubernetes API as one operator sees it; every write names the operator as field manager.
 
-    def __init__(self, manager: str, access: Callable[[], Access]) -> None:
+    What the operator watches is read from the cache that its watches feed; all else is asked for.
+    """
+
+    def __init__(self, manager: str, access: Callable[[], Access], cache: Cache | None = None) -> None:
         self.manager = manager
         self._access = access
+        self._cache = cache or Cache((), ())
         self._session: aiohttp.ClientSession | None = None
         self._server = ""
         self._headers: dict[str, str] = {}
@@ -114,31 +119,54 @@ class Kube:
 
     async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Json | None:
         """One object, or None when there is none of that name."""
+        known = self._cache.get(resource, namespace, name)
+        if known is not None:
+            return known
         try:
-            return await self.request("GET", resource.path(namespace, name))
+            return self._kept(resource, await self.request("GET", resource.path(namespace, name)))
         except KubeError as problem:
             if problem.status == NOT_FOUND:
                 return None
             raise
 
+    async def _list(
+        self, resource: Resource, namespace: str | None, labels: Mapping[str, str]
+    ) -> tuple[list[Json], str]:
+        query = {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())} if labels else None
+        answer = await self.request("GET", resource.path(namespace), query=query)
+        items = answer.get("items") or []
+        named = [{"apiVersion": resource.api_version, "kind": resource.kind, **item} for item in items]
+        return named, str(answer["metadata"]["resourceVersion"])
+
     async def list(
         self, resource: Resource, *, namespace: str | None = None, labels: Mapping[str, str] | None = None
     ) -> list[Json]:
         """All objects of a kind, or those with all these labels; each says its kind."""
-        query = {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())} if labels else None
-        found = (await self.request("GET", resource.path(namespace), query=query)).get("items") or []
-        return [{"apiVersion": resource.api_version, "kind": resource.kind, **item} for item in found]
+        labels = labels or {}
+        if namespace is None or not self._cache.covers(resource, namespace):
+            return (await self._list(resource, namespace, labels))[0]
+        known = self._cache.list(resource, namespace, labels)
+        if known is None:
+            # Without labels: one listing serves all questions to come.
+            self._cache.keep_all(resource, namespace, *await self._list(resource, namespace, {}))
+            known = self._cache.list(resource, namespace, labels)
+        return known or []
+
+    def _kept(self, resource: Resource, live: Json) -> Json:
+        self._cache.keep(resource, live)
+        return live
 
     async def create(self, manifest: Json) -> Json | None:
         """Create an object; None when there already is one of that name."""
         resource = resource_of(manifest)
         try:
-            return await self.request(
+            live = await self.request(
                 "POST",
                 resource.path(manifest["metadata"].get("namespace")),
                 body=manifest,
                 query={"fieldManager": f"{self.manager}-create"},
             )
+            return self._kept(resource, live)
         except KubeError as problem:
             if problem.status == CONFLICT:
                 return None
@@ -155,30 +183,33 @@ class Kube:
         live = await self.get(resource, meta["name"], namespace=meta.get("namespace"))
         if live is not None and contains(live, wanted):
             return live
-        return await self.request(
+        made = await self.request(
             "PATCH",
             resource.path(meta.get("namespace"), meta["name"]),
             body=wanted,
             kind="application/apply-patch+yaml",
             query={"fieldManager": self.manager, "force": "true"},
         )
+        return self._kept(resource, made)
 
     async def apply_status(self, resource: Resource, manifest: Json) -> Json:
         """State the whole status of an object; parts said before and not now are removed."""
         meta = manifest["metadata"]
-        return await self.request(
+        said = await self.request(
             "PATCH",
             resource.path(meta.get("namespace"), meta["name"], "status"),
             body=manifest,
             kind="application/apply-patch+yaml",
             query={"fieldManager": f"{self.manager}-status", "force": "true"},
         )
+        return self._kept(resource, said)
 
     async def patch(self, resource: Resource, name: str, patch: Json, *, namespace: str | None = None) -> Json:
         """A merge patch; with metadata.resourceVersion in it, only if nobody wrote in between."""
         path = resource.path(namespace, name)
         kind = "application/merge-patch+json"
-        return await self.request("PATCH", path, body=patch, kind=kind, query={"fieldManager": f"{self.manager}-patch"})
+        query = {"fieldManager": f"{self.manager}-patch"}
+        return self._kept(resource, await self.request("PATCH", path, body=patch, kind=kind, query=query))
 
     async def delete(
         self, resource: Resource, name: str, *, namespace: str | None = None, uid: str | None = None
@@ -192,6 +223,8 @@ class Kube:
         except KubeError as problem:
             if problem.status not in (NOT_FOUND, CONFLICT):
                 raise
+        finally:
+            self._cache.forget(resource, namespace, name)
 
     async def exec(
         self, pod: str, argv: Sequence[str], *, namespace: str, container: str, stdin: str = "", timeout_s: float = 20

@@ -2,8 +2,9 @@
 
 For each custom resource there is one task that brings the world to what the resource asks for, again and again. It is
 woken by events of the resource itself, of every object it owns, and of what the controller chose to watch besides; and
-it looks again now and then without an event. It never acts on an event's content, only on what it then reads: missed,
-doubled or late events do no harm, and a deleted or changed object is simply put right by the next round.
+it looks again now and then without an event. It never acts on an event's content, only on how things stand then (as
+the cache knows, or the API server says): missed, doubled or late events do no harm, and a deleted or changed object is
+simply put right by the next round.
 
 An error ends a round, is told in the condition that was being worked on, and is tried again, ever more slowly.
 """
@@ -140,6 +141,12 @@ class Controller:
     watches: tuple[Watch, ...] = ()
 
 
+def kinds_of(controllers: Iterable[Controller]) -> list[Resource]:
+    """Every kind of object whose events matter to any of these."""
+    kinds = {kind for c in controllers for kind in (c.resource, *c.owns, *(watch.resource for watch in c.watches))}
+    return sorted(kinds, key=lambda kind: (kind.group, kind.plural))
+
+
 class Reconciler:
     """Runs the controllers of one operator: turns events into rounds."""
 
@@ -150,13 +157,6 @@ class Reconciler:
         self._tasks: set[asyncio.Task[None]] = set()
         # uid -> resourceVersion of our own last write, and the controller whose it was: to it the event tells nothing
         self._echoes: dict[str, tuple[str, Controller]] = {}
-
-    @property
-    def kinds(self) -> list[Resource]:
-        """Every kind of object whose events matter."""
-        kinds = {c.resource for c in self._controllers} | {owned for c in self._controllers for owned in c.owns}
-        kinds |= {watch.resource for c in self._controllers for watch in c.watches}
-        return sorted(kinds, key=lambda kind: (kind.group, kind.plural))
 
     def hear(self, kind: Resource, body: Json, *, gone: bool = False) -> None:
         """Take note of an event: wake whom it concerns."""

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import kopf
 
+from seatrial_lab.operators.common.cache import Cache
 from seatrial_lab.operators.common.kube import Access, Kube, KubeError
-from seatrial_lab.operators.common.reconciler import Controller, Reconciler
+from seatrial_lab.operators.common.reconciler import Controller, Reconciler, kinds_of
 from seatrial_lab.operators.common.resources import Resource
 
 log = logging.getLogger(__name__)
@@ -36,9 +37,13 @@ def serve(name: str, controllers: Iterable[Controller]) -> None:
         settings=_settings(),
         standalone=True,
         identity=name,  # without one kopf looks for the name of its user, which a container need not have
-        namespaces=[part.strip() for part in os.environ.get(WATCH_NAMESPACES, "openstack").split(",")],
+        namespaces=_namespaces(),
         liveness_endpoint=f"http://0.0.0.0:{port}/healthz" if port else None,
     )
+
+
+def _namespaces() -> list[str]:
+    return [part.strip() for part in os.environ.get(WATCH_NAMESPACES, "openstack").split(",")]
 
 
 def _settings() -> kopf.OperatorSettings:
@@ -58,7 +63,8 @@ def _settings() -> kopf.OperatorSettings:
 
 
 def _add_lifecycle(registry: kopf.OperatorRegistry, name: str, controllers: tuple[Controller, ...]) -> None:
-    kube = Kube(f"{name}-operator", _access)
+    cache = Cache(kinds_of(controllers), _namespaces())
+    kube = Kube(f"{name}-operator", _access, cache)
     reconciler = Reconciler(kube, controllers)
 
     def login(**_: Any) -> kopf.ConnectionInfo:
@@ -74,15 +80,20 @@ def _add_lifecycle(registry: kopf.OperatorRegistry, name: str, controllers: tupl
     kopf.on.login(registry=registry)(login)
     kopf.on.startup(registry=registry)(begin)
     kopf.on.cleanup(registry=registry)(end)
-    for kind in reconciler.kinds:
+    for kind in kinds_of(controllers):
         where = (kind.group, kind.version, kind.plural)
-        kopf.on.event(*where, id=f"watch-{kind.plural}", registry=registry)(_handler(reconciler, kind))
+        kopf.on.event(*where, id=f"watch-{kind.plural}", registry=registry)(_handler(cache, reconciler, kind))
 
 
-def _handler(reconciler: Reconciler, kind: Resource) -> Callable[..., Awaitable[None]]:
+def _handler(cache: Cache, reconciler: Reconciler, kind: Resource) -> Callable[..., Awaitable[None]]:
     async def on_event(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name for it
         # What a watch begins with comes without a kind; every object gets one here.
-        reconciler.hear(kind, {**body, "apiVersion": kind.api_version, "kind": kind.kind}, gone=type == "DELETED")
+        live, gone = {**body, "apiVersion": kind.api_version, "kind": kind.kind}, type == "DELETED"
+        if gone:
+            cache.drop(kind, live)
+        else:
+            cache.keep(kind, live)
+        reconciler.hear(kind, live, gone=gone)
 
     return on_event
 
