@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import itertools
 import json
 import socket
 import threading
@@ -80,10 +81,24 @@ def silent(connection: socket.socket) -> None:
 )
 def test_a_listener_is_known_by_what_it_says(talk: Talk, protocol: str) -> None:
     """Each server is spoken to as its clients do, and shows what it is."""
-    caller = speak.Caller(0.5)
     with server(talk) as port:
-        assert speak.identify(caller, "127.0.0.1", port)[0] == protocol
-    assert all(ip == "127.0.0.1" for ip, _ in caller.own)
+        assert speak.identify(speak.Caller(0.5), "127.0.0.1", port)[0] == protocol
+
+
+def test_calls_come_from_ports_that_nobody_else_calls_from() -> None:
+    """By them the next census, too, knows what this one did; a port in use is passed over."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        caller = speak.Caller(0.5)
+        taken = next(caller._ports)
+        caller._ports = itertools.chain([taken], caller._ports)
+        with socket.socket() as other:
+            other.bind(("", taken))
+            calls = [caller.connect("127.0.0.1", listening.getsockname()[1]) for _ in range(5)]
+        ports = {call.getsockname()[1] for call in calls}
+        for call in calls:
+            call.close()
+    assert len(ports) == 5
+    assert ports <= set(speak.CALLS_FROM) - {taken}
 
 
 def test_an_http_server_is_known_and_the_proof_is_its_answer() -> None:

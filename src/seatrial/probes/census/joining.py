@@ -7,7 +7,7 @@ end may be all that is left: the end that closes first keeps TIME_WAIT for a min
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from seatrial.probes.census.parties import OUTSIDE, UNKNOWN, Directory, Frontend, Party
@@ -57,12 +57,12 @@ class Seen:
             else:
                 _keep(self.clients, (own, row.remote), processes.get(row.inode))
 
-    def without(self, own: frozenset[End]) -> Seen:
-        """Return what is left when the harness's own calls, known by their end, are taken out."""
+    def without_calls_from(self, ports: Container[int]) -> Seen:
+        """Return what is left when the harness's own calls, known by the ports they come from, are taken out."""
         return Seen(
             dict(self.listeners),
-            {k: v for k, v in self.clients.items() if k[0] not in own},
-            {k: v for k, v in self.servers.items() if k[1] not in own},
+            {k: v for k, v in self.clients.items() if k[0].port not in ports},
+            {k: v for k, v in self.servers.items() if k[1].port not in ports},
             set(self.earlier),
         )
 

@@ -3,7 +3,8 @@
 A call is missed only if neither end's socket, TIME_WAIT included, lives at any sample. TIME_WAIT lasts 60 s on the end
 that closed first, so reading every pod more often than that sees every call that was closed in good order, those up
 to a minute before the first sample too. Not seen: calls that were reset (no TIME_WAIT), attempts that nobody answered,
-UDP, and traffic inside one pod. Calls that pods made which were gone before the watch began are counted, not judged.
+UDP, traffic inside one pod, and calls from the ports that the harness calls from (``speak.CALLS_FROM``). Calls that
+pods made which were gone before the watch began are counted, not judged.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from seatrial.probes.census import parties
 from seatrial.probes.census.joining import Edge, Proof, Seen, join
 from seatrial.probes.census.parties import Directory, Party, PodNetwork
 from seatrial.probes.census.sockets import SCRIPT, End, Sample, parse
+from seatrial.probes.census.speak import CALLS_FROM
 
 TIME_WAIT_S = 60.0
 """How long Linux keeps the end that closed first (TCP_TIMEWAIT_LEN); not adjustable."""
@@ -102,9 +104,9 @@ def _census(
         networks=state.networks,
     )
     book = parties.platform_api(book, platform)
-    proofs, own, spoken_error = _speak(kube, inventory, state, platform)
+    proofs, spoken_error = _speak(kube, inventory, state, platform)
     read, unread = _coverage(state)
-    seen, departed = state.seen.without(own).of_the_watch(book)
+    seen, departed = state.seen.without_calls_from(CALLS_FROM).of_the_watch(book)
     edges = join(seen, book, proofs)
     return {
         "watched_s": round((ended_at - asked_at).total_seconds(), 3),
@@ -224,23 +226,23 @@ def _coverage(state: _Watch) -> tuple[list[str], list[dict[str, Json]]]:
 
 def _speak(
     kube: Kube, inventory: Inventory, state: _Watch, platform: Manifest | None
-) -> tuple[dict[End, Proof], frozenset[End], str | None]:
-    """Speak to every listener, from inside; returns what they said and the ends that the calls came from."""
+) -> tuple[dict[End, Proof], str | None]:
+    """Speak to every listener, from inside; returns what they said, or why nobody could be spoken to."""
     ends: list[Json] = [[end.ip, end.port] for end in sorted(state.seen.listeners)]
     if platform is not None:
         ends += [[platform["spec"]["clusterIP"], int(port["port"])] for port in platform["spec"]["ports"]]
     if not ends:
-        return {}, frozenset(), None
+        return {}, None
     source = (importlib.resources.files("seatrial.probes.census") / "speak.py").read_text(encoding="utf-8")
     try:
         answer = in_pod.run_anywhere(
             kube, in_pod.places(inventory), source, {"ends": ends, "patience_s": _PATIENCE_S}, timeout_s=90
         )
     except (Unreachable, NotPermitted) as problem:
-        return {}, frozenset(), str(problem)
+        return {}, str(problem)
     told = cast("Mapping[str, Any]", answer)
     proofs = {End(s["ip"], int(s["port"])): Proof(str(s["protocol"]), str(s["proof"])) for s in told["said"]}
-    return proofs, frozenset(End(ip, int(port)) for ip, port in told["own"]), None
+    return proofs, None
 
 
 def _nodes(kube: Kube) -> list[Manifest]:
