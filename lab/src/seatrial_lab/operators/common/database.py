@@ -11,10 +11,20 @@ from seatrial_lab.operators.common.reconciler import NotYet, Round
 from seatrial_lab.operators.common.resources import MARIADB_ACCOUNT, MARIADB_DATABASE, SECRET, Json
 from seatrial_lab.operators.common.secrets import plain
 
-# PyMySQL waits for ever by default. A member of the database that vanished without a word is given up after READ_S;
-# that must be more than Galera needs to drop a dead member, as commits on the others stand still until then.
-CONNECT_S: Final = 2
-READ_S: Final = 6
+
+def _bounds(read_s: int) -> str:
+    return urlencode({"connect_timeout": 2, "read_timeout": read_s, "write_timeout": read_s})
+
+
+# PyMySQL waits for ever by default. A member of the database that vanished without a word is given up after 6 s; that
+# must be more than Galera needs to drop a dead member, as commits on the others stand still until then.
+BOUNDS: Final = _bounds(6)
+# To give up a migration is worse than to wait: a table that was made all the same lets no later try succeed.
+PATIENT: Final = {
+    f"OS_{section}__CONNECTION_PARAMETERS": _bounds(120)
+    for section in ("DATABASE", "API_DATABASE", "PLACEMENT_DATABASE")
+}
+"""Environment by which oslo.config gives a process other bounds than the files say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +38,14 @@ class Login:
 
     @property
     def url(self) -> str:
-        """The URL as SQLAlchemy reads it."""
-        bounds = urlencode(
-            {"charset": "utf8mb4", "connect_timeout": CONNECT_S, "read_timeout": READ_S, "write_timeout": READ_S}
-        )
+        """The URL as SQLAlchemy reads it; what bounds a try goes beside it (`connection_parameters`)."""
         user, password = quote(self.user, safe=""), quote(self.password, safe="")
-        return f"mysql+pymysql://{user}:{password}@{self.host}/{self.database}?{bounds}"
+        return f"mysql+pymysql://{user}:{password}@{self.host}/{self.database}?charset=utf8mb4"
+
+    @property
+    def bounds(self) -> str:
+        """How long a service waits for the database, in the form of an URL's query."""
+        return BOUNDS
 
 
 async def login(

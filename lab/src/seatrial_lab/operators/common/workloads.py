@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from seatrial_lab.operators.common.database import PATIENT
 from seatrial_lab.operators.common.reconciler import NotYet, Round
 from seatrial_lab.operators.common.resources import Json
 from seatrial_lab.operators.common.templates import render, render_text
@@ -56,7 +57,7 @@ def wsgi(name: str, port: int, ini: str, probe: str, env: Mapping[str, str], *, 
         "command": [*program("uwsgi"), "--ini", ini],
         "env": _env(env),
         "ports": [{"name": name[:15].rstrip("-"), "containerPort": port, "protocol": "TCP"}],
-        "startupProbe": {**look, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 240},
+        "startupProbe": {**look, "periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 120},
         "readinessProbe": {**look, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 3},
         "livenessProbe": {**look, "periodSeconds": 30, "timeoutSeconds": 30, "failureThreshold": 3},
         # Requests go on arriving until every node has heard that this pod leaves.
@@ -129,7 +130,7 @@ def workload(
 
 def job(name: str, runs: Runs, command: Sequence[str], *, what: str, env: Sequence[Json] = ()) -> Json:
     """A Job that runs one command to its end. Its pods carry no `service` label: Services must not take them in."""
-    container = {"name": name, "command": list(command), "env": list(env)}
+    container = {"name": name, "command": list(command), "env": [*_env(PATIENT), *env]}
     resources = {"requests": {"cpu": "100m", "memory": "128Mi"}}
     [document] = render(
         TEMPLATES,

@@ -122,7 +122,7 @@ async def reconcile_novncproxy(this: Round) -> None:
     container = _daemon(f"{this.name}-novncproxy", "nova-novncproxy")
     look = {"httpGet": {"path": port.path, "port": VNC_PORT, "scheme": "HTTP"}}
     container["ports"] = [{"name": "novncproxy", "containerPort": VNC_PORT, "protocol": "TCP"}]
-    container["startupProbe"] = {**look, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 240}
+    container["startupProbe"] = {**look, "periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 120}
     container["readinessProbe"] = {**look, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 3}
     live = await _serve(this, proxy, container)
     workloads.deployed(this, live)
