@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LOOK_S = 1.0
+LOOK_S = 2.0
 LOOK_CLOSELY_S = 30.0
 """After so long the switch is looked at even if nothing seems to have changed."""
 ANSWER_S = 10

@@ -27,6 +27,7 @@ Say = Callable[[str], None]
 MANIFESTS = Path(__file__).parent / "manifests"
 OPENSTACK = paths.PACKAGE / "operators/openstack"
 POLL_S = 0.3
+CLOUD_POLL_S = 1.0  # a control plane is a large object, and those who wait share its processors
 PATIENCE_S = {"control plane": 60.0, "nodes": 60.0, "platform pods": 90.0}
 """How long each step may take on a slow machine before the boot is given up; for the cloud its size says it."""
 PLATFORM = (
@@ -87,11 +88,11 @@ class Boot:
         if kubernetes_only:
             self._wait("DNS, storage and load balancer ready", "platform pods", self._platform_ready)
         else:
-            self._wait("cloud ready", "cloud", _CloudReady(self))
+            self._wait("cloud ready", "cloud", _CloudReady(self), every_s=CLOUD_POLL_S)
             if self.plan.computes:
-                self._wait("compute nodes ready", "cloud", self._data_plane_ready)
+                self._wait("compute nodes ready", "cloud", self._data_plane_ready, every_s=CLOUD_POLL_S)
 
-    def _wait(self, what: str, step: str, done: Callable[[], bool]) -> None:
+    def _wait(self, what: str, step: str, done: Callable[[], bool], *, every_s: float = POLL_S) -> None:
         """Wait until ``done``; on time-out say which step it was, and where its logs are."""
         patience_s = PATIENCE_S.get(step, self.size.patience_s)
         deadline = time.monotonic() + patience_s
@@ -99,7 +100,7 @@ class Boot:
             if time.monotonic() > deadline:
                 msg = f"{what} took longer than {patience_s:.0f} s; logs are in {self.state / 'log'}"
                 raise BootFailed(msg)
-            time.sleep(POLL_S)
+            time.sleep(every_s)
         self.say(what)
 
     def _machines(self) -> None:
@@ -188,6 +189,8 @@ class Boot:
         return all(self._is_whole(kind, namespace, name) for kind, namespace, name in PLATFORM)
 
     def _pool_accepted(self) -> bool:
+        if not self._is_whole("deployments", "metallb-system", "controller"):
+            return False
         try:
             self.kubectl.apply(render(MANIFESTS / "40-load-balancer.yaml", networks=self.plan.networks))
         except BootFailed:

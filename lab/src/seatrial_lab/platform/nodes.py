@@ -205,9 +205,10 @@ def _kubelet(state: Path, plan: Topology, node: Node) -> dict[str, object]:
         "registryPullQPS": 0,
         "kubeAPIQPS": 200,
         "kubeAPIBurst": 400,
+        # A lost node is known by its lease; its status is written only when it says something else.
         "nodeStatusUpdateFrequency": "4s",
+        "nodeStatusReportFrequency": "5m",
         "nodeLeaseDurationSeconds": 8,
-        "syncFrequency": "10s",
         "enableDebuggingHandlers": True,
         "cpuManagerPolicy": "none",
     }

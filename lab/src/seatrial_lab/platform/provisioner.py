@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 
 PROVISIONER = "seatrial-lab/local"
 CONFLICT = 409
+LOOK_AGAIN_S = 20
 log = logging.getLogger("provisioner")
 
 
@@ -51,9 +52,10 @@ def volume_of(claim: Any, folder: Path) -> dict[str, Any] | None:
     }
 
 
-def provision(core: Any, folder: Path) -> None:
-    """Make what every claim waits for, and remove what no claim holds any more."""
-    for claim in core.list_persistent_volume_claim_for_all_namespaces().items:
+def provision(core: Any, folder: Path) -> str:
+    """Make what every claim waits for, and remove what no claim holds any more; returns as of which version of them."""
+    claims = core.list_persistent_volume_claim_for_all_namespaces()
+    for claim in claims.items:
         volume = volume_of(claim, folder)
         if volume is not None:
             _make(Path(volume["spec"]["hostPath"]["path"]))
@@ -69,6 +71,7 @@ def provision(core: Any, folder: Path) -> None:
         if ours and volume.status.phase in ("Released", "Failed"):
             shutil.rmtree(volume.spec.host_path.path, ignore_errors=True)
             core.delete_persistent_volume(volume.metadata.name)
+    return str(claims.metadata.resource_version)
 
 
 def _make(path: Path) -> None:
@@ -78,16 +81,17 @@ def _make(path: Path) -> None:
 
 
 def main(folder: Path) -> None:
-    """Act on every change of a claim, and every 20 s besides; connection errors end the process, which is restarted."""
+    """Act on every change of a claim, and now and then besides; an error of the connection ends the process."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     config.load_incluster_config()
     core = client.CoreV1Api()
     while True:
-        provision(core, folder)
+        known = provision(core, folder)
+        claims = core.list_persistent_volume_claim_for_all_namespaces
         try:
-            changes = watch.Watch().stream(core.list_persistent_volume_claim_for_all_namespaces, timeout_seconds=20)
-            for _ in changes:
-                provision(core, folder)
+            for change in watch.Watch().stream(claims, resource_version=known, timeout_seconds=LOOK_AGAIN_S):
+                if int(change["object"].metadata.resource_version) > int(known):  # else that round knew of it
+                    known = provision(core, folder)
         except HTTPError as error:
             log.warning("watch ended: %s", error)
 

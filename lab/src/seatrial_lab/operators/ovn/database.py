@@ -252,8 +252,8 @@ def _container(this: Round, wanted: Wanted) -> Json:
             {"name": database.direction, "containerPort": database.port, "protocol": "TCP"},
             {"name": f"{database.direction}-raft", "containerPort": database.raft_port, "protocol": "TCP"},
         ],
-        "startupProbe": {**ready, "periodSeconds": 1, "failureThreshold": 600},
-        # Every look starts programs: six pods that were asked every second would cost more than all they do.
+        "startupProbe": {**ready, "periodSeconds": 3, "failureThreshold": 200},
+        # Every look starts programs: pods that were asked every second would cost more than all they do.
         "readinessProbe": {**ready, "periodSeconds": 15, "failureThreshold": 2},
         "lifecycle": {"preStop": {"exec": {"command": ["sh", f"{SCRIPTS_AT}/cleanup.sh"]}}},
         "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}},

@@ -81,7 +81,7 @@ def _container(sides: dict[str, str], level: str) -> Json:
         "name": NAME,
         "command": ["catatonit", "--", "ovn-northd", f"-vconsole:{level}", f"--unixctl={CONTROL}", *databases],
         "env": [{"name": "OVS_RUNDIR", "value": "/run/ovn"}, {"name": "OVN_RUNDIR", "value": "/run/ovn"}],
-        "startupProbe": {**connected, "periodSeconds": 2, "failureThreshold": 300},
+        "startupProbe": {**connected, "periodSeconds": 4, "failureThreshold": 150},
         "readinessProbe": {**connected, "periodSeconds": 30, "failureThreshold": 2},
         # One that stands still holds on to its lock, and so keeps the others from working.
         "livenessProbe": {**connected, "periodSeconds": 15, "failureThreshold": 2},

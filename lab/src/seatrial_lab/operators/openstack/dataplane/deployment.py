@@ -130,5 +130,5 @@ CONTROLLER: Final = Controller(
     reconcile=reconcile,
     conditions=(INPUT, SET_UP, DEPLOYED),
     owns=(JOB,),
-    watches=(Watch(NODE_SET, everyone),),
+    watches=(Watch(NODE_SET, everyone), Watch(DATA_PLANE_SERVICE, everyone)),
 )
