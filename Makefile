@@ -10,10 +10,10 @@ help: ## what can be made
 trial: ## bring a real cloud core up on this machine, try it, report, take it down
 	@scripts/trial
 
-test: ## all tests of the project: those of `check`, then those on a lab
+test: ## the tests of the project: those of `check`, then those on a lab of each size
 	@scripts/test
 
-test-full: ## what people do with a cloud, on a lab of size full
+test-full: ## all tests on a lab of size full, the long ones too
 	@scripts/test-full
 
 check: ## what needs no lab, in under a minute: lint, types, layers, unit and property tests

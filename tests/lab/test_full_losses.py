@@ -91,6 +91,7 @@ def test_a_compute_node_that_lost_its_power_comes_back(full: Lab, admin: Connect
     until("its tunnel's end answers", lambda: _pinged(full, "compute-0", "172.19.0.101"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "what", [("service", "neutron-internal"), ("statefulset", "nova-scheduler")], ids=lambda w: w[1]
 )
@@ -118,6 +119,7 @@ def _works(live: dict[str, Any]) -> bool:
     return bool(live["status"].get("readyReplicas") == live["spec"]["replicas"])
 
 
+@pytest.mark.long
 def test_a_section_that_is_disabled_goes_and_comes_back(full: Lab, admin: Connection) -> None:
     """With its resources and its conditions; nothing else is disturbed, and afterwards it answers."""
     own = {"OpenStackControlPlaneGlanceReady", "OpenStackControlPlaneExposeGlanceReady"}

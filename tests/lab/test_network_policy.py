@@ -12,6 +12,8 @@ import yaml
 
 from tests.conftest import Lab
 
+pytestmark = pytest.mark.long
+
 NAMESPACE = "try-network-policy"
 EFFECT_S = 2.0
 TRY_S = 0.3
