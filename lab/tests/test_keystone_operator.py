@@ -9,7 +9,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -224,6 +224,25 @@ def test_the_database_url_gives_back_any_user_and_password(user: str, password: 
     url = urlsplit(Login(user=user, host="db.cloud.svc", database="keystone", password=password).url)
     assert (unquote(url.username or ""), unquote(url.password or "")) == (user, password)
     assert (url.hostname, url.path) == ("db.cloud.svc", "/keystone")
+
+
+def test_a_migration_is_more_patient_than_a_service() -> None:
+    """Given up halfway it leaves a table behind, and no later try succeeds."""
+    login = Login(user="u", host="h", database="d", password="p")
+    files = config.files(login, [], Transport("rabbit://u:p@h:5672/", True), "")
+    parsed = configparser.ConfigParser(interpolation=None)
+    parsed.read_string(files["keystone.conf"])
+    cloud = Cloud()
+    for _ in range(4):
+        cloud.round()
+        cloud.api.others_do_their_part()
+    [container] = cloud.api.objects["Job", "keystone-db-sync"]["spec"]["template"]["spec"]["containers"]
+    given = {each["name"]: each.get("value", "") for each in container["env"]}
+    patient = dict(parse_qsl(given["OS_DATABASE__CONNECTION_PARAMETERS"]))
+    served = dict(parse_qsl(parsed["database"]["connection_parameters"]))
+    assert patient.keys() == served.keys()
+    assert int(patient["read_timeout"]) > 10 * int(served["read_timeout"])
+    assert patient["connect_timeout"] == served["connect_timeout"]
 
 
 @given(st.booleans())
