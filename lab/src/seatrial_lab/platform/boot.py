@@ -27,8 +27,9 @@ Say = Callable[[str], None]
 MANIFESTS = Path(__file__).parent / "manifests"
 OPENSTACK = paths.PACKAGE / "operators/openstack"
 POLL_S = 0.3
+TRY_S = 2.0  # each try is a start of kubectl
 CLOUD_POLL_S = 1.0  # a control plane is a large object, and those who wait share its processors
-PATIENCE_S = {"control plane": 60.0, "nodes": 60.0, "platform pods": 90.0}
+PATIENCE_S = {"control plane": 60.0, "nodes": 60.0, "platform pods": 180.0}
 """How long each step may take on a slow machine before the boot is given up; for the cloud its size says it."""
 PLATFORM = (
     ("deployments", "kube-system", "coredns"),
@@ -82,7 +83,7 @@ class Boot:
         if not kubernetes_only:
             self._declare_cloud()
         self._wait("nodes ready", "nodes", self._nodes_ready)
-        self._wait("addresses given to the load balancer", "platform pods", self._pool_accepted)
+        self._wait("addresses given to the load balancer", "platform pods", self._pool_accepted, every_s=TRY_S)
         if self.plan.isolated:
             self._wait("nodes' devices configured", "platform pods", self._devices_configured)
         if kubernetes_only:
@@ -189,8 +190,6 @@ class Boot:
         return all(self._is_whole(kind, namespace, name) for kind, namespace, name in PLATFORM)
 
     def _pool_accepted(self) -> bool:
-        if not self._is_whole("deployments", "metallb-system", "controller"):
-            return False
         try:
             self.kubectl.apply(render(MANIFESTS / "40-load-balancer.yaml", networks=self.plan.networks))
         except BootFailed:
