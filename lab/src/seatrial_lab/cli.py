@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -47,12 +48,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     asked = parser().parse_args(argv)
     try:
         status = commands.run(asked)
+        sys.stdout.flush()
     except CannotHost as error:
         print(error, file=sys.stderr)
         status = 3
     except LabError as error:
         print(f"seatrial-lab: {error}", file=sys.stderr)
         status = 1
+    except BrokenPipeError:
+        # Whoever read along has left; nothing is said any more, not even by Python at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
     except KeyboardInterrupt:
         status = 130
     sys.exit(status)
