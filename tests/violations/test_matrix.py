@@ -31,8 +31,10 @@ class Case:
     """For a promise of the resilience suite: words of the scenario that shows it."""
     flips: tuple[str, ...] = ()
     """Other requirements that are broken by the same deviation."""
+    blinds: tuple[str, ...] = ()
+    """Requirements that may not be possible to judge on it."""
     why: str = ""
-    """Why they are."""
+    """Why they are, or may not be."""
     budgets: tuple[tuple[str, float], ...] = ()
     """Deadlines of the trial, in seconds, where waiting for the usual ones would show nothing more."""
 
@@ -53,7 +55,14 @@ CASES = (
     Case("one-node-for-all", "SCALE-1", "keystone"),
     Case("orphan-operator", "OPS-1", "barbican"),
     Case("drift-uncorrected", "OPS-2", "keystone", budgets=(("operator_reconcile", 20), ("repair", 25))),
-    Case("lying-condition", "OPS-2", "memcached", budgets=(("operator_reconcile", 20),)),
+    Case(
+        "lying-condition",
+        "OPS-2",
+        "memcached",
+        blinds=("API-1",),
+        why="Keystone calls the address of a Memcached that is gone, and nobody can say whose it was",
+        budgets=(("operator_reconcile", 20),),
+    ),
     Case("path-through-operator", "OPS-3", "path", scenario="operators and frozen"),
 )
 
@@ -88,7 +97,7 @@ def judge(case: Case, lab: Lab, out: Path) -> dict[str, Trial]:
 def test_a_broken_promise_is_seen_and_the_culprit_named(
     broken: Case, lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The requirement that a deviation breaks is *violates* with the right subject, and no other flips unexplained."""
+    """The requirement that a deviation breaks is *violates*, with the right subject; others conform, or it says why."""
     trials = judge(broken, lab, tmp_path)
     row = {requirement: trial.outcomes[requirement] for requirement, trial in sorted(trials.items())}
     line = f"{broken.name:24} " + "  ".join(f"{requirement}:{outcome}" for requirement, outcome in row.items())
@@ -97,7 +106,9 @@ def test_a_broken_promise_is_seen_and_the_culprit_named(
     verdict = trials[broken.breaks].verdicts[broken.breaks]
     assert verdict["outcome"] == "violates", verdict["because"]
     assert any(broken.culprit in subject for subject in verdict["violating"]), verdict
-    flipped = {r for r, outcome in row.items() if outcome == "violates"} - {broken.breaks, *broken.flips}
+    allowed = {r: {"conforms", "inconclusive"} for r in broken.blinds} | {r: {"violates"} for r in broken.flips}
+    allowed[broken.breaks] = {"violates"}
+    flipped = [r for r, outcome in row.items() if outcome not in allowed.get(r, {"conforms"})]
     assert not flipped, {r: trials[r].verdicts[r]["because"] for r in flipped}
 
 
