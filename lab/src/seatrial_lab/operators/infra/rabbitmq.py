@@ -38,6 +38,8 @@ RESOURCES: Final = {"requests": {"cpu": "200m", "memory": "160Mi"}}
 # How long an orderly stop waits for queues to have a majority without this broker, and what the pod is given in all.
 # RHOSO waits ten minutes; that is also how long it then takes there to replace a StatefulSet that was deleted.
 AWAIT_QUORUM_S: Final = 20
+FILES: Final = 4096
+"""How many files, connections among them, a broker may have open."""
 GRACE_S: Final = 35
 LOOK_AGAIN_S: Final = 5.0
 
@@ -173,6 +175,7 @@ def _manifests(wanted: Wanted, storage: tuple[str, str]) -> list[Json]:
         uid=BROKER_UID,
         grace_s=GRACE_S,
         await_s=AWAIT_QUORUM_S,
+        files=FILES,
         resources=RESOURCES,
         storage=storage[0],
         storage_class=storage[1],
