@@ -100,7 +100,8 @@ def test_only_the_labs_key_opens_a_machine(state: Path) -> None:
     enter = ["nsenter", f"--net=/run/netns/{NODE.namespace}", "ssh", *(f"-o{option}" for option in options)]
     key = str(state / "pki/ssh-ansible")
     asked = [*enter, "-i", key, f"root@{NODE.address}", "id", "-un"]
-    assert subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip() == "root"
+    # A machine that is on may yet have to start its sshd.
+    until(lambda: subprocess.run(asked, check=False, capture_output=True, text=True).stdout.strip() == "root")
     refused = subprocess.run([*enter, f"root@{NODE.address}", "true"], check=False, capture_output=True, text=True)
     assert "Permission denied" in refused.stderr
     elsewhere = subprocess.run([*enter, "-i", key, "root@127.0.0.1"], check=False, capture_output=True, text=True)
