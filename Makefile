@@ -33,5 +33,6 @@ setup: ## the locked environment, and everything that a boot needs
 
 lock: ## renew all lock files
 	@$(RUN) uv lock --upgrade
-	@$(RUN) for name in pods ansible 2026.2; do uv pip compile --quiet --upgrade --python /usr/bin/python3 --generate-hashes \
-		--no-annotate --no-emit-index-url --custom-compile-command "make lock" lab/openstack/$$name.in -o lab/openstack/$$name.txt; done
+	@$(RUN) for wanted in lab/openstack/*.in; do uv pip compile --quiet --upgrade --python /usr/bin/python3 --generate-hashes \
+		--no-annotate --no-emit-index-url --custom-compile-command "make lock" \
+		--override lab/openstack/overrides $$wanted -o $${wanted%.in}.txt; done

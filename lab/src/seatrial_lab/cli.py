@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
 from seatrial_lab import commands
 from seatrial_lab.errors import CannotHost, LabError
+from seatrial_lab.releases import DEFAULT, RELEASES
 from seatrial_lab.topology import SIZES
 
 
@@ -16,8 +18,10 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     top = argparse.ArgumentParser(prog="seatrial-lab", description="A real miniature OpenStack cloud on this machine.")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    verbs.add_parser("build", help="make everything that a boot needs, once (about 10 minutes the first time)")
+    build = verbs.add_parser("build", help="make everything that a boot needs, once (about 10 minutes the first time)")
     up = verbs.add_parser("up", help="bring the lab up")
+    for either in (build, up):
+        either.add_argument("--release", choices=sorted(RELEASES), default=DEFAULT.name, help="of OpenStack")
     up.add_argument("--size", choices=sorted(SIZES), default="core")
     up.add_argument("--kubernetes-only", action="store_true", help="stop before the cloud is deployed")
     verbs.add_parser("status", help="what is up, and in what state")
@@ -46,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command; what it may raise on purpose becomes one message and an exit status, never a traceback."""
     asked = parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         status = commands.run(asked)
         sys.stdout.flush()
@@ -59,6 +64,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         # Whoever read along has left; nothing is said any more, not even by Python at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
-    except KeyboardInterrupt:
-        status = 130
+    except KeyboardInterrupt as stop:
+        status = 128 + (stop.args[0] if stop.args else signal.SIGINT)
     sys.exit(status)
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    """Whoever ends a command by SIGTERM wants it as orderly as by Ctrl-C."""
+    raise KeyboardInterrupt(number)

@@ -24,6 +24,7 @@ from seatrial_lab.platform.apply import Kubectl
 from seatrial_lab.platform.boot import Boot
 from seatrial_lab.platform.programs import Programs
 from seatrial_lab.progress import Progress
+from seatrial_lab.releases import RELEASES, Release
 from seatrial_lab.topology import SIZES, TOPOLOGY, Topology
 
 
@@ -69,38 +70,40 @@ def _whose() -> str:
     return f"brought up {said['since']} by {said['user']} from {said['folder']}"
 
 
-def _check(size: str) -> None:
+def _check(size: str, release: Release) -> None:
     stands = paths.state().exists()
-    lacks = preflight.lacks(TOPOLOGY, SIZES[size], built=everything.is_complete(), stands=stands)
+    lacks = preflight.lacks(TOPOLOGY, SIZES[size], built=everything.is_complete(release), stands=stands)
     if lacks:
         raise CannotHost(lacks)
 
 
 def build(asked: argparse.Namespace) -> int:
     """Make everything that a boot needs."""
-    if not everything.is_complete():
-        _check("core")
-        everything.build(Progress("build"))
+    release = RELEASES[asked.release]
+    if not everything.is_complete(release):
+        _check("core", release)
+        everything.build(Progress("build"), release)
     return 0
 
 
 def up(asked: argparse.Namespace) -> int:
     """Bring the lab up, or leave nothing."""
+    release = RELEASES[asked.release]
     if os.geteuid() != 0:
-        _check(asked.size)
+        _check(asked.size, release)
     with _alone():
         state = paths.state()
         if state.exists():
             msg = f"a lab is up already ({_whose()}); end it with: seatrial-lab down"
             raise AlreadyUp(msg)
-        _check(asked.size)
-        if not everything.is_complete():
-            everything.build(Progress("build"))
+        _check(asked.size, release)
+        if not everything.is_complete(release):
+            everything.build(Progress("build"), release)
         progress = Progress("up")
         size = SIZES[asked.size]
-        boot = Boot(state, size.plan, Programs.of_cache(), size, progress.step)
+        boot = Boot(state, size.plan, Programs.of_cache(release), size, progress.step)
         try:
-            _begin(state, asked.size)
+            _begin(state, asked)
             boot.run(kubernetes_only=asked.kubernetes_only)
             if not asked.kubernetes_only:
                 target.write(state, boot.kubectl)
@@ -111,7 +114,7 @@ def up(asked: argparse.Namespace) -> int:
             sweep.sweep(state, TOPOLOGY)
             raise
         (state / "ready").touch()
-        progress.done(f"lab {asked.size} is up")
+        progress.done(f"lab {asked.size} with OpenStack {asked.release} is up")
     print(f"""\
   look:   seatrial-lab status
   use:    export KUBECONFIG={state}/admin.kubeconfig OS_CLIENT_CONFIG_FILE={state}/clouds.yaml OS_CLOUD=seatrial-lab
@@ -122,12 +125,13 @@ def up(asked: argparse.Namespace) -> int:
     return 0
 
 
-def _begin(state: Path, size: str) -> None:
+def _begin(state: Path, asked: argparse.Namespace) -> None:
     for folder in ("log", "pids", "units"):
         (state / folder).mkdir(parents=True)
     state.chmod(0o700)
     since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    record = {"user": getpass.getuser(), "folder": str(Path.cwd()), "since": since, "size": size, "pid": os.getpid()}
+    record = {"user": getpass.getuser(), "folder": str(Path.cwd()), "since": since, "pid": os.getpid()}
+    record |= {"size": asked.size, "release": asked.release}
     (state / "lab.json").write_text(json.dumps(record))
 
 

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seatrial_lab import paths
+from seatrial_lab import paths, releases
 from seatrial_lab.build import store
 from seatrial_lab.build.run import run
+from seatrial_lab.releases import DEFAULT, Release
 
 PYTHON = "/usr/bin/python3"
-RELEASE = "2026.2"
 SOURCE_IN_PODS = "/opt/lab/src"
 
 
-def openstack_lock(release: str = RELEASE) -> Path:
+def openstack_lock(release: Release) -> Path:
     """Return the lock file of one OpenStack release."""
-    return paths.shipped("openstack") / f"{release}.txt"
+    return paths.shipped("openstack") / f"{release.name}.txt"
 
 
 def pods_lock() -> Path:
@@ -31,9 +31,9 @@ def ansible_lock() -> Path:
     return paths.shipped("openstack") / "ansible.txt"
 
 
-def openstack() -> Path:
+def openstack(release: Release = DEFAULT) -> Path:
     """Return the environment of OpenStack's services."""
-    return store.entry("openstack", store.key_of([openstack_lock(), "1"]))
+    return store.entry(f"openstack-{release.name}", store.key_of([openstack_lock(release), "1"]))
 
 
 def pods() -> Path:
@@ -46,9 +46,14 @@ def ansible() -> Path:
     return store.entry("ansible", store.key_of([ansible_lock(), "1"]))
 
 
-def build_openstack() -> bool:
-    """Make OpenStack's environment unless it is there."""
-    return store.build_once(openstack(), lambda into: _environment(into, openstack_lock()))
+def build_openstack(release: Release) -> bool:
+    """Make OpenStack's environment unless it is there; it says in itself which release it is."""
+
+    def make(into: Path) -> None:
+        _environment(into, openstack_lock(release))
+        (into / releases.NOTE.name).write_text(f"{release.name}\n")
+
+    return store.build_once(openstack(release), make)
 
 
 def build_ansible() -> bool:

@@ -3,34 +3,40 @@
 Its privileged helpers are forked off it, not started as programs of their own: the agent is root here, and each helper
 drops all privileges but its own either way. Forked they share the agent's memory; else each needs 100 MB and 2 s.
 
-The southbound database is given by name, which python-ovs resolves only with the library `unbound`. There is none on
-the package index, so the system's resolver is asked; any of the database's servers will do.
+The southbound database is given by name. python-ovs resolves names only with the library `unbound`, which the package
+index has not, or not at all; so the system's resolver is asked, and any of the database's servers will do.
 """
 
 import random
 import socket
 import sys
+from importlib.metadata import distribution
 
-from neutron import privileged
-from neutron.agent.ovn import metadata_agent
-from oslo_privsep.priv_context import Method
-from ovs import dns_resolve
+NAME = "neutron-ovn-metadata-agent"
+# First: where it lies, and how it makes its process run threads, is each release's own affair.
+[AGENT] = [each.load() for each in distribution("neutron").entry_points.select(group="console_scripts", name=NAME)]
+
+from neutron import privileged  # noqa: E402
+from oslo_privsep.priv_context import Method  # noqa: E402
+from ovs import socket_util  # noqa: E402
 
 HELPERS = (privileged.default, privileged.namespace_cmd, privileged.link_cmd)
 
 
-def resolve(name: str) -> str | None:
-    """Return one address of a name, another one each time; None while there is none."""
+def parse(target: str, default_port: int, raises: bool = True) -> tuple[str, int]:
+    """Return an address of `name:port`, another one each time; none while there is none, which cannot be reached."""
+    name, _, port = target.rpartition(":")
     try:
-        found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+        found = socket.getaddrinfo(name, port, socket.AF_INET, socket.SOCK_STREAM)
     except OSError:
-        return None
-    return str(random.choice(found)[4][0])
+        return "", default_port
+    address, number = random.choice(found)[4][:2]
+    return str(address), int(number)
 
 
 if __name__ == "__main__":
     for helper in HELPERS:
         helper.start(Method.FORK)
-    dns_resolve.resolve = resolve
-    sys.argv[0] = "neutron-ovn-metadata-agent"
-    sys.exit(metadata_agent.main())
+    socket_util.inet_parse_active = parse
+    sys.argv[0] = NAME
+    sys.exit(AGENT())

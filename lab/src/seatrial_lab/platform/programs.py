@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial_lab.build import binaries, environments
+from seatrial_lab.releases import DEFAULT, Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +21,13 @@ class Programs:
     ansible: Path
 
     @classmethod
-    def of_cache(cls) -> Programs:
+    def of_cache(cls, release: Release = DEFAULT) -> Programs:
         """Return those of today's sources."""
         built = binaries.folder()
         return cls(
             binaries=built / "bin",
             metallb=built / "metallb-native.yaml",
             pods=environments.pods(),
-            openstack=environments.openstack(),
+            openstack=environments.openstack(release),
             ansible=environments.ansible(),
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from seatrial_lab import releases
 from seatrial_lab.operators.common.database import PATIENT
 from seatrial_lab.operators.common.reconciler import NotYet, Round
 from seatrial_lab.operators.common.resources import Json
@@ -72,9 +73,10 @@ def daemon(name: str, command: Sequence[str], env: Mapping[str, str], memory: st
     return {"name": name, "command": list(command), "env": _env(env), "resources": resources}
 
 
-def uwsgi_ini(port: int, module: str, procname: str, *extra: str) -> str:
+def uwsgi_ini(port: int, name: str, *extra: str) -> str:
     """The file that uwsgi runs an API by; `extra` are further lines of it."""
-    values = {"port": port, "home": HOME, "module": module, "procname": procname, "extra": extra}
+    application = releases.running().applications[name]
+    values = {"port": port, "home": HOME, "application": application, "name": name, "extra": extra}
     return render_text(TEMPLATES, "uwsgi.ini.j2", **values)
 
 

@@ -105,7 +105,7 @@ def _stateful_set(this: Round, runs: Runs, replicas: int, config_hash: str) -> J
         f"{config.HOME}/uwsgi.ini",
         "/healthcheck",
         {"OS_GLANCE_CONFIG_DIR": config.HOME},
-        memory="320Mi",
+        memory="160Mi",
     )
     return workloads.workload(
         "StatefulSet",

@@ -45,7 +45,7 @@ def files(
     return {
         "glance-api.conf": conf,
         "custom.conf": custom,
-        "uwsgi.ini": uwsgi_ini(PORT, "glance.wsgi.api:application", "glance-api"),
+        "uwsgi.ini": uwsgi_ini(PORT, "glance-api"),
     }
 
 

@@ -39,7 +39,7 @@ def files(database: Login, memcached: Sequence[str], transport: Transport, custo
     return {
         "keystone.conf": conf,
         "custom.conf": custom,
-        "uwsgi.ini": uwsgi_ini(PORT, "keystone.wsgi.api:application", "keystone-api"),
+        "uwsgi.ini": uwsgi_ini(PORT, "keystone-api"),
     }
 
 

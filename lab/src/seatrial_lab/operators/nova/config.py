@@ -34,10 +34,8 @@ PARTNERS: Final[Mapping[str, Sequence[str]]] = {
     MANAGE: (),
 }
 """Whom each component asks over HTTP; it can log in for these, and for no others."""
-WSGI: Final = {
-    "nova-api": (API_PORT, "nova.wsgi.osapi_compute:application"),
-    "nova-metadata": (METADATA_PORT, "nova.wsgi.metadata:application"),
-}
+PORTS: Final = {"nova-api": API_PORT, "nova-metadata": METADATA_PORT}
+"""Of the APIs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +63,8 @@ def files(service: str, facts: Facts, custom: str = "") -> dict[str, str]:
     made = {"01-nova.conf": conf}
     if service not in (COMPUTE, MANAGE):
         made["02-nova-override.conf"] = custom
-    if service in WSGI:
-        port, module = WSGI[service]
-        made["uwsgi.ini"] = uwsgi_ini(port, module, service)
+    if service in PORTS:
+        made["uwsgi.ini"] = uwsgi_ini(PORTS[service], service)
     return made
 
 

@@ -145,7 +145,7 @@ def _override(this: Round) -> Json:
 
 
 def _daemon(name: str, binary: str) -> Json:
-    return workloads.daemon(name, [*workloads.program(binary), "--config-dir", "/etc/nova"], {}, memory="160Mi")
+    return workloads.daemon(name, [*workloads.program(binary), "--config-dir", "/etc/nova"], {}, memory="224Mi")
 
 
 async def _component(this: Round, service: str) -> Component:
