@@ -12,7 +12,7 @@ import yaml
 from seatrial_lab.operators.common.conditions import Conditions
 from seatrial_lab.operators.common.kube import Kube
 from seatrial_lab.operators.common.reconciler import Round
-from seatrial_lab.operators.common.resources import SERVICE, Json
+from seatrial_lab.operators.common.resources import SERVICE, STORAGE_CLASS, Json
 from seatrial_lab.operators.openstack import control_plane, operators
 from seatrial_lab.operators.openstack.parts import PARTS, children_of, is_enabled
 
@@ -82,6 +82,9 @@ class Cluster:
     async def list(self, resource: Any, **_: object) -> list[Json]:
         return self.services if resource == SERVICE else []
 
+    async def get(self, resource: Any, name: str, **_: object) -> Json | None:
+        return {"metadata": {"name": name}} if (resource, name) == (STORAGE_CLASS, "lab-local") else None
+
     async def apply(self, manifest: Json) -> Json:
         status = self.ready.get(manifest["kind"], "True")
         condition = {"type": "Ready", "status": status, "message": f"{manifest['kind']} says so"}
@@ -123,6 +126,16 @@ def test_an_unready_child_is_told_in_its_own_condition_and_in_ready() -> None:
     assert "RabbitMq says so" in said["Ready"]["message"]
     assert said["OpenStackControlPlaneInfrastructureReady"]["status"] == "False"
     assert said["OpenStackControlPlaneMariaDBReady"]["status"] == "True"
+
+
+def test_a_missing_storage_class_is_named_by_those_who_would_use_it() -> None:
+    """They are not made before it is there; whoever has no volumes does not wait for it."""
+    said = conditions_after_a_round({**sample(), "storageClass": "fast"}, ready={})
+    message = "OpenStackControlPlane MariaDB: StorageClass missing: fast"
+    assert said["OpenStackControlPlaneMariaDBReady"]["message"] == message
+    assert said["OpenStackControlPlaneRabbitMQReady"]["status"] == "False"
+    assert said["OpenStackControlPlaneMemcachedReady"]["status"] == "True"
+    assert said["Ready"]["status"] == "False"
 
 
 def test_a_public_service_without_an_address_is_not_exposed() -> None:

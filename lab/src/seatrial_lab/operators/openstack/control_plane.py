@@ -7,21 +7,39 @@ from typing import Final
 
 from seatrial_lab.operators.common.conditions import condition_of, is_ready, said
 from seatrial_lab.operators.common.reconciler import EVERY, Controller, Key, Round, Watch
-from seatrial_lab.operators.common.resources import CONTROL_PLANE, SERVICE, Json
-from seatrial_lab.operators.openstack.parts import PARTS, Part, children_of, is_enabled
+from seatrial_lab.operators.common.resources import CONTROL_PLANE, SERVICE, STORAGE_CLASS, Json
+from seatrial_lab.operators.openstack.parts import PARTS, Part, children_of, is_enabled, storage_class
 
 INFRASTRUCTURE: Final = "OpenStackControlPlaneInfrastructureReady"
+LOOK_AGAIN_S: Final = 5.0
 EXPOSED: Final = tuple(part for part in PARTS if part.exposed)
 
 
 async def reconcile(this: Round) -> None:
     """One round for one control plane."""
     for part in PARTS:
-        _mirror(this, part, await _make(this, part))
+        missing = await _missing_classes(this, part)
+        if missing:
+            message = f"OpenStackControlPlane {part.title}: StorageClass missing: {', '.join(missing)}"
+            this.conditions.failed(part.condition, message)
+            this.look_again_s = min(this.look_again_s, LOOK_AGAIN_S)
+        else:
+            _mirror(this, part, await _make(this, part))
     _infrastructure(this)
     services = await this.list(SERVICE, {"endpoint": "public"})
     for part in EXPOSED:
         _expose(this, part, [each for each in services if _labels(each).get("service") == part.exposed])
+
+
+async def _missing_classes(this: Round, part: Part) -> list[str]:
+    """Storage classes that resources of a part do not have yet, are to have, and that are not there."""
+    asked = set()
+    for child in children_of(part, this.spec):
+        if child.storage_class:
+            live = await this.get(child.resource, child.name) or {}
+            if storage_class(child.resource, live.get("spec") or {}) != child.storage_class:
+                asked.add(child.storage_class)
+    return [name for name in sorted(asked) if await this.get(STORAGE_CLASS, name) is None]
 
 
 async def _make(this: Round, part: Part) -> list[Json] | None:

@@ -35,6 +35,11 @@ class Child:
     name: str
     spec: Json
 
+    @property
+    def storage_class(self) -> str | None:
+        """Of its volumes, if it has any and asks for one."""
+        return storage_class(self.resource, self.spec)
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -122,6 +127,16 @@ LEFT_OPEN: Final[Mapping[Resource, Mapping[str, str]]] = {
     NOVA: {"secret": SECRET},
 }
 """What a resource takes from the control plane as a whole where it leaves it open: where it goes, and what it is."""
+
+
+def storage_class(resource: Resource, spec: Json) -> str | None:
+    """The class of the volumes that a resource asks for; None if it asks for none."""
+    for path, said in LEFT_OPEN.get(resource, {}).items():
+        if said == STORAGE_CLASS:
+            for step in path.split("."):
+                spec = spec.get(step) or {}
+            return str(spec) if spec else None
+    return None
 
 
 def is_enabled(part: Part, spec: Json) -> bool:
