@@ -17,7 +17,9 @@ class Kubectl:
     """kubectl as the lab's administrator."""
 
     def __init__(self, program: Path, kubeconfig: Path) -> None:
-        self.argv = [str(program), "--kubeconfig", str(kubeconfig)]
+        # Else it would keep what it learns of this cluster in the home of whoever calls it.
+        cache = kubeconfig.with_name("kubectl")
+        self.argv = [str(program), "--kubeconfig", str(kubeconfig), "--cache-dir", str(cache)]
 
     def run(self, *argv: str, text: str | None = None) -> str:
         """Run kubectl and return what it printed; raise BootFailed with its complaint if it fails."""
@@ -42,4 +44,10 @@ def render(file: Path, **values: object) -> list[dict[str, Any]]:
     """Return the objects of a manifest, its ``{{ names }}`` filled in."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 (YAML, not HTML)
     text = environment.from_string(file.read_text()).render(**values)
-    return [document for document in yaml.safe_load_all(text) if document]
+    return read(text)
+
+
+def read(text: str) -> list[dict[str, Any]]:
+    """Return the documents of a text, by libyaml where there is one: ten times as fast, and a boot waits for it."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return [document for document in yaml.load_all(text, loader) if document]

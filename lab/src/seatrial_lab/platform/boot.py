@@ -11,17 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from seatrial_lab import paths
 from seatrial_lab.errors import BootFailed
 from seatrial_lab.host import cgroups, machine, network, process, ssh
-from seatrial_lab.platform import control_plane, nodes
+from seatrial_lab.platform import control_plane, metallb, nodes
 from seatrial_lab.platform import definitions as crds
 from seatrial_lab.platform.api import Api
 from seatrial_lab.platform.apply import Kubectl, render
 from seatrial_lab.platform.programs import Programs
-from seatrial_lab.topology import IMAGE, Size, Topology
+from seatrial_lab.topology import Size, Topology
 
 Say = Callable[[str], None]
 MANIFESTS = Path(__file__).parent / "manifests"
@@ -106,6 +104,7 @@ class Boot:
 
     def _machines(self) -> None:
         control_plane.issue_certificates(self.state, self.plan)
+        metallb.issue_certificates(self.state / "pki")
         network.make(self.plan)
         cgroups.make(self.plan)
         nodes.copy_source(self.state, paths.PACKAGE)
@@ -140,7 +139,7 @@ class Boot:
             *render(MANIFESTS / "00-base.yaml"),
             *render(MANIFESTS / "10-dns.yaml"),
             *render(MANIFESTS / "20-storage.yaml", volumes=self.state / "volumes"),
-            *self._metallb(),
+            *metallb.manifests(self.programs.metallb, self.state / "pki"),
         ]
         self.kubectl.apply(documents)
         if self.plan.isolated:
@@ -152,9 +151,16 @@ class Boot:
         self._define(render(MANIFESTS / "30-networks.yaml"))
         plan = self.plan
         self.kubectl.apply(
-            render(MANIFESTS / "31-attachments.yaml", nodes=plan.nodes, isolated=plan.isolated, networks=plan.networks)
+            [
+                *render(
+                    MANIFESTS / "31-attachments.yaml",
+                    nodes=plan.nodes,
+                    isolated=plan.isolated,
+                    networks=plan.networks,
+                ),
+                *render(MANIFESTS / "32-network-policy.yaml"),
+            ]
         )
-        self.kubectl.apply(render(MANIFESTS / "32-network-policy.yaml"))
 
     def _define(self, documents: list[dict[str, Any]]) -> None:
         """Apply documents among which are definitions of kinds, and wait until these can be used."""
@@ -171,20 +177,6 @@ class Boot:
             if c["type"] == "Ready" and c["status"] == "True"
         ]
         return len(ready) == len(self.plan.nodes)
-
-    def _metallb(self) -> list[dict[str, Any]]:
-        """Return MetalLB's own manifests, with our image and command, and without what the lab does not need."""
-        documents = [d for d in yaml.safe_load_all(self.programs.metallb.read_text()) if d]
-        for document in documents:
-            if document["kind"] not in ("Deployment", "DaemonSet"):
-                continue
-            pod = document["spec"]["template"]["spec"]
-            for container in pod["containers"]:
-                program = "controller" if document["kind"] == "Deployment" else "speaker"
-                container.update(image=IMAGE, imagePullPolicy="Never", command=[f"/opt/lab/bin/{program}"])
-                container.get("readinessProbe", {}).update(initialDelaySeconds=1, periodSeconds=5, timeoutSeconds=5)
-                container.get("livenessProbe", {}).update(periodSeconds=20, timeoutSeconds=10, failureThreshold=6)
-        return documents
 
     def _platform_ready(self) -> bool:
         return all(self._is_whole(kind, namespace, name) for kind, namespace, name in PLATFORM)

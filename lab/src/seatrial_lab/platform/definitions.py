@@ -10,9 +10,8 @@ import copy
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from seatrial_lab import paths
+from seatrial_lab.platform.apply import read
 
 FOLDER: Final = paths.PACKAGE / "crds"
 SPEC_OF, FILLED = "x-lab-spec-of", "x-lab-filled"
@@ -20,7 +19,7 @@ SPEC_OF, FILLED = "x-lab-spec-of", "x-lab-filled"
 
 def load(folder: Path = FOLDER) -> list[dict[str, Any]]:
     """Return all definitions, whole."""
-    found = [d for file in sorted(folder.glob("*.yaml")) for d in yaml.safe_load_all(file.read_text()) if d]
+    found = [d for file in sorted(folder.glob("*.yaml")) for d in read(file.read_text())]
     return [_whole(definition, {d["spec"]["names"]["kind"]: d for d in found}) for definition in found]
 
 

@@ -35,7 +35,7 @@ def main() -> int:
 
             attachments.attach(said, asked, record)
         elif command in ("DEL", "CHECK") and os.access(record, os.F_OK):
-            from seatrial_lab.platform import attachments  # noqa: PLC0415
+            from seatrial_lab.platform import attachments  # noqa: PLC0415 (see above)
 
             (attachments.detach if command == "DEL" else attachments.check)(record)
     except Exception as problem:  # the boundary: whatever it is, the event of the pod is to say it
