@@ -22,6 +22,7 @@ from seatrial.journal.codec import encode, to_json
 from seatrial.journal.folder import RunFolder
 from seatrial.journal.reader import open_injections
 from seatrial.model.errors import BadInput, Problem
+from seatrial.model.inventory import Role
 from seatrial.model.journal import EventKind
 from seatrial.model.run import Run
 from seatrial.model.target import Grant
@@ -55,8 +56,8 @@ def plan(options: Namespace) -> int:
         for entry in entries:
             judged = entry["requirements"]
             names = ", ".join(map(str, judged)) if isinstance(judged, list) else ""
-            out.print(escape(f"{entry['grant']:<8} {names:<8} {entry['scenario']}"), soft_wrap=True)
-        out.print(f"{len(entries)} scenarios; needs the grant {needed.value} ({TAGS[needed.value]})", soft_wrap=True)
+            out.print(escape(f"{entry['grant']:<8} {names:<8} {entry['scenario']}"))
+        out.print(f"{len(entries)} scenarios; needs the grant {needed.value} ({TAGS[needed.value]})")
     if lacking is not None:
         raise BadInput([Problem("grant", lacking, f"{needed.value} (the target's owner sets it)")])
     return Exit.CONFORMS
@@ -76,10 +77,8 @@ def doctor(options: Namespace) -> int:
         styles = {State.OK: "green", State.LIMITED: "yellow", State.UNREACHABLE: "red", State.WRONG: "bold red"}
         out = showing.console()
         for finding in findings:
-            out.print(
-                f"[{styles[finding.state]}]{finding.state.value:<12}[/] {escape(f'{finding.what}: {finding.message}')}",
-                soft_wrap=True,
-            )
+            state = f"[{styles[finding.state]}]{finding.state.value:<12}[/]"
+            out.print(f"{state} {escape(f'{finding.what}: {finding.message}')}")
     states = {finding.state for finding in findings}
     if State.WRONG in states:
         return Exit.BAD_INPUT
@@ -103,12 +102,14 @@ def inventory(options: Namespace) -> int:
     for component in sorted(found.components, key=lambda c: (c.service, c.name)):
         ready = sum(replica.ready for replica in component.replicas)
         nodes = len({replica.node for replica in component.replicas})
-        out.print(f"{component.service:<14} {component.subject:<48} {ready}/{component.desired} ready on {nodes} nodes")
+        count = f"{ready}/{component.desired} ready on {nodes} node{'' if nodes == 1 else 's'}"
+        said = "runs to its end" if component.role is Role.JOB else count
+        out.print(f"{component.service:<14} {component.subject:<48} {said}")
     for operator in found.operators:
         owner = f"{operator.owner.kind}/{operator.owner.name}" if operator.owner else "nobody"
         out.print(f"{'operator':<14} {operator.component.subject:<48} owned by {owner}")
     for gap in found.gaps:
-        out.print(f"[yellow]not seen[/]       {escape(f'{gap.subject}: {gap.why}')}", soft_wrap=True)
+        out.print(f"[yellow]not seen[/]       {escape(f'{gap.subject}: {gap.why}')}")
     out.print(f"{len(found.components)} components, {len(found.operators)} operators, {len(found.nodes)} nodes")
     return Exit.CONFORMS
 
@@ -142,8 +143,8 @@ def _never_began(folder: RunFolder) -> int:
     error = showing.console(error=True)
     log = folder.evidence / "pytest.log"
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:]:
-        error.print(escape(line), soft_wrap=True)
-    error.print(f"seatrial: the suite ended before the trial began; all it said is in {log}", soft_wrap=True)
+        error.print(escape(line))
+    error.print(f"seatrial: the suite ended before the trial began; all it said is in {log}")
     return Exit.INCONCLUSIVE
 
 
@@ -169,14 +170,14 @@ def _result(folder: RunFolder, found: Run, out: Console, *, as_json: bool) -> in
         return status
     for injection, _ in behind:
         out.print(f"[bold red]NOT TAKEN BACK[/] {injection.fault} of {escape(', '.join(injection.subjects))}")
-        out.print(escape(f"  by hand: {json.dumps(to_json(injection.recipe))}"), soft_wrap=True)
+        out.print(escape(f"  by hand: {json.dumps(to_json(injection.recipe))}"))
     if behind:
-        out.print(f"take it back with: seatrial undo {folder.path}", soft_wrap=True)
+        out.print(f"take it back with: seatrial undo {folder.path}")
     if found.state != "complete":
-        out.print(f"[yellow]{escape(f'the run is not whole: {found.state}')}[/]", soft_wrap=True)
+        out.print(f"[yellow]{escape(f'the run is not whole: {found.state}')}[/]")
     showing.verdict_lines(out, found.verdicts)
     out.print(f"verdicts: {showing.counts(found.verdicts)}")
-    out.print(f"report: {folder.html}", soft_wrap=True)
+    out.print(f"report: {folder.html}")
     return status
 
 
@@ -194,9 +195,9 @@ def undo(options: Namespace) -> int:
 
     def tell(undone: Undone) -> None:
         if undone.failure is not None:
-            out.print(f"[bold red]NOT taken back[/] {escape(undone.failure)}", soft_wrap=True)
+            out.print(f"[bold red]NOT taken back[/] {escape(undone.failure)}")
         elif not options.quiet:
-            out.print(f"taken back: {escape(describe(undone.injection))}", soft_wrap=True)
+            out.print(f"taken back: {escape(describe(undone.injection))}")
 
     with Deployment(target) as deployment:
         # A deployment that can't be reached is told once, before anything is said about single injections.
@@ -231,7 +232,7 @@ def judge(options: Namespace) -> int:
     out = showing.console()
     showing.verdict_lines(out, found.verdicts)
     told = f"differs from the stored run: {', '.join(changed)}" if changed else "the same verdicts as stored"
-    out.print(f"verdicts: {showing.counts(found.verdicts)}; {told}", soft_wrap=True)
+    out.print(f"verdicts: {showing.counts(found.verdicts)}; {told}")
     return of_verdicts(found.verdicts)
 
 
@@ -270,7 +271,7 @@ def catalogue(options: Namespace) -> int:
 
 
 def _names(out: Console, title: str, names: Iterable[str]) -> None:
-    out.print(f"[bold]{title}[/]: " + escape("; ".join(names)), soft_wrap=True)
+    out.print(f"[bold]{title}[/]: " + escape("; ".join(names)))
 
 
 def _selection(requirements: Sequence[str]) -> list[str]:

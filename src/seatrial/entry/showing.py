@@ -121,8 +121,8 @@ class Progress:
 
 
 def console(*, error: bool = False) -> Console:
-    """Return where a command writes: colours and live lines only on a terminal."""
-    return Console(file=sys.stderr if error else sys.stdout, highlight=False)
+    """Return where a command writes: colours and live lines only on a terminal; no line is broken for its length."""
+    return Console(file=sys.stderr if error else sys.stdout, highlight=False, soft_wrap=True)
 
 
 def counts(verdicts: Iterable[Verdict]) -> str:
