@@ -60,7 +60,15 @@ class Lab:
         return done.stderr
 
     def _kubectl(self, argv: tuple[str, ...], text: str | None) -> subprocess.CompletedProcess[str]:
-        argv = (_program(), "--kubeconfig", str(self.target.parent / "admin.kubeconfig"), *argv)
+        state = self.target.parent
+        argv = (
+            _program(),
+            "--kubeconfig",
+            str(state / "admin.kubeconfig"),
+            "--cache-dir",
+            str(state / "kubectl"),
+            *argv,
+        )
         return subprocess.run(argv, check=False, capture_output=True, text=True, timeout=120, input=text)
 
     def may(self, user: str, verb: str, resource: str, namespace: str) -> bool:
