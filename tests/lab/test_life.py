@@ -79,6 +79,13 @@ def boot() -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
+def _begun(process: subprocess.Popen[bytes]) -> None:
+    """Wait until a boot has made its first things."""
+    while not (STATE / "lab.json").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+
+
 def test_a_boot_and_an_orderly_end_leave_the_machine_as_it_was(alone: None) -> None:
     """Up, then down: every namespace, link, mount, group, rule, process and folder is as before."""
     before = machine()
@@ -104,7 +111,8 @@ def test_a_boot_that_is_told_to_end_is_an_orderly_down(alone: None, told: signal
     """It removes what it had made."""
     before = machine()
     with boot() as process:
-        time.sleep(4.0)
+        _begun(process)
+        time.sleep(2.0)
         process.send_signal(told)
         assert process.wait(timeout=30) == 128 + told
     assert machine() == before
@@ -113,9 +121,7 @@ def test_a_boot_that_is_told_to_end_is_an_orderly_down(alone: None, told: signal
 def test_a_second_lab_is_refused_before_anything_is_touched(alone: None) -> None:
     """Two at once: the second says that a lab is up, and whose."""
     with boot() as process:
-        while not (STATE / "lab.json").exists():
-            assert process.poll() is None
-            time.sleep(0.05)
+        _begun(process)
         second = seatrial_lab("up", "--kubernetes-only")
         assert second.returncode == 1
         assert "root" in second.stderr

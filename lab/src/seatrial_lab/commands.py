@@ -160,7 +160,7 @@ def status(asked: argparse.Namespace) -> int:
     print(f"lab {_whose()}")
     print(kubectl.run("get", "nodes"))
     print(kubectl.run("get", "pods", "-A", "-o", "wide"))
-    dead = [file.name for file in (paths.state() / "pids").iterdir() if int(file.read_text().split()[1]) > 0]
+    dead = [file.name for file in (paths.state() / "pids").glob("[!.]*") if int(file.read_text().split()[1]) > 0]
     if dead:
         print(f"restarted since boot: {', '.join(sorted(dead))}")
     planes = kubectl.get("openstackcontrolplane", "-n", "openstack")["items"]

@@ -50,7 +50,9 @@ class Unit:
                 preexec_fn=_hear_all_signals,  # noqa: PLW1509 (this process has one thread)
             )
         self.started = time.monotonic()
-        (pids / self.name).write_text(f"{self.process.pid} {self.restarts}\n")
+        written = pids / f".{self.name}"
+        written.write_text(f"{self.process.pid} {self.restarts}\n")
+        written.rename(pids / self.name)  # whoever reads it reads all of it
 
     def ended(self, now: float) -> None:
         """Note that it ended, and when it is due again."""
