@@ -38,10 +38,10 @@ def inside(state: Path, command: str) -> str:
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def is_on(state: Path) -> bool:
-    """Whether sshd, its last service, runs."""
+def runs(state: Path, service: str = "sshd") -> bool:
+    """Whether the machine is on, and a service of it runs; sshd is its last."""
     try:
-        return inside(state, "sv status sshd").startswith("run:")
+        return inside(state, f"sv status {service}").startswith("run:")
     except (LabError, subprocess.CalledProcessError):
         return False
 
@@ -64,7 +64,7 @@ def state(tmp_path: Path) -> Iterator[Path]:
         subprocess.run([sys.executable, "-c", start, str(state)], check=True)
         machine.install(state, NODE, ssh.public_key(state))
         machine.start(state, NODE, {"/usr": Path("/usr"), "/opt/lab/src": paths.PACKAGE.parent})
-        until(lambda: is_on(state))
+        until(lambda: runs(state))
         yield state
     finally:
         mark = f"{MARK}={state}".encode()
@@ -83,15 +83,26 @@ def test_a_machine_is_its_own_and_comes_back_with_what_was_on_its_disk(state: Pa
     for again in (machine.reboot, machine.reset):
         before = machine.init_of(state, NODE)
         again(state, NODE)
-        until(lambda: is_on(state))
+        until(lambda: runs(state))
         assert machine.init_of(state, NODE) != before
         assert inside(state, "cat /var/lib/kept; ls /run/lost 2>/dev/null || echo gone").split() == ["kept", "gone"]
-        until(lambda: inside(state, "sv status late").startswith("run:"))
+        until(lambda: runs(state, "late"))
     machine.off(state, NODE)
     time.sleep(2)
     assert machine.init_of(state, NODE) is None
     machine.on(state, NODE)
-    until(lambda: is_on(state))
+    until(lambda: runs(state))
+
+
+def test_a_machine_between_its_end_and_its_next_start_is_off(tmp_path: Path) -> None:
+    """Unshare is still there, or there already, and nothing runs inside."""
+    (tmp_path / "pids").mkdir()
+    with subprocess.Popen(["unshare", "60"], executable="/bin/sleep") as alone:
+        (tmp_path / "pids" / NODE.name).write_text(f"{alone.pid} 0")
+        try:
+            assert machine.init_of(tmp_path, NODE) is None
+        finally:
+            alone.kill()
 
 
 def test_only_the_labs_key_opens_a_machine(state: Path) -> None:

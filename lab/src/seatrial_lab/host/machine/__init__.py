@@ -109,8 +109,10 @@ def init_of(state: Path, node: ComputeNode) -> int | None:
     with contextlib.suppress(OSError, ValueError):
         outer = int((state / "pids" / node.name).read_text().split()[0])
         argv = Path(f"/proc/{outer}/cmdline").read_bytes().split(b"\0")
-        if argv[0] == b"unshare":
-            return int(Path(f"/proc/{outer}/task/{outer}/children").read_text().split()[0])
+        # Unshare outlives its child for a moment, and is there a moment before it.
+        children = Path(f"/proc/{outer}/task/{outer}/children").read_text().split()
+        if argv[0] == b"unshare" and children:
+            return int(children[0])
     return None
 
 
