@@ -9,12 +9,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from seatrial_lab.build import binaries
+from seatrial_lab.platform.apply import Kubectl
 
 # How fast the machine is at the moment decides no test.
 settings.register_profile("house", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
@@ -26,13 +28,6 @@ LAB = [sys.executable, "-m", "seatrial_lab"]
 def seatrial_lab(*argv: str, timeout_s: float = 420.0) -> subprocess.CompletedProcess[str]:
     """Run a command of the lab, bounded in time."""
     return subprocess.run([*LAB, *argv], check=False, capture_output=True, text=True, timeout=timeout_s)
-
-
-@cache
-def _program() -> str:
-    """The kubectl that the lab was built with."""
-    say = "from seatrial_lab.build import binaries; print(binaries.folder() / 'bin/kubectl')"
-    return subprocess.run([sys.executable, "-c", say], check=True, capture_output=True, text=True).stdout.strip()
 
 
 @dataclass(frozen=True)
@@ -60,16 +55,10 @@ class Lab:
         return done.stderr
 
     def _kubectl(self, argv: tuple[str, ...], text: str | None) -> subprocess.CompletedProcess[str]:
-        state = self.target.parent
-        argv = (
-            _program(),
-            "--kubeconfig",
-            str(state / "admin.kubeconfig"),
-            "--cache-dir",
-            str(state / "kubectl"),
-            *argv,
+        kubectl = Kubectl(binaries.folder() / "bin/kubectl", self.target.with_name("admin.kubeconfig"))
+        return subprocess.run(
+            [*kubectl.argv, *argv], check=False, capture_output=True, text=True, timeout=120, input=text
         )
-        return subprocess.run(argv, check=False, capture_output=True, text=True, timeout=120, input=text)
 
     def may(self, user: str, verb: str, resource: str, namespace: str) -> bool:
         """Tell whether Kubernetes lets somebody do something."""

@@ -12,6 +12,7 @@ from keystoneauth1.exceptions import ClientException
 from openstack.connection import Connection
 from openstack.exceptions import SDKException
 
+from seatrial_lab.operators.common.conditions import condition_of, pod_is_ready
 from tests.conftest import Lab
 from tests.lab.objects import CONTROL_PLANE, Which, conditions, find, is_ready, patch, read
 from tests.lab.tenants import until
@@ -110,20 +111,14 @@ def _raft(lab: Lab, side: str) -> dict[str, dict[str, str]]:
     """What each ready member says of its cluster: the lines of `cluster/status`, and how many servers it knows."""
     name = {"nb": "OVN_Northbound", "sb": "OVN_Southbound"}[side]
     pods = lab.get("pod", "-n", "openstack", "-l", f"service=ovsdbserver-{side}")["items"]
+    # A member that has just begun may not answer yet: then it says nothing, and that is not a whole cluster.
     ask = f"ovs-appctl -t /etc/ovn/ovn{side}_db.ctl cluster/status {name} || true"
     said = {}
-    for pod in sorted(pod["metadata"]["name"] for pod in pods if _is_up(pod)):
+    for pod in sorted(pod["metadata"]["name"] for pod in pods if pod_is_ready(pod)):
         lines = lab.kubectl("exec", "-n", "openstack", pod, "--", "sh", "-c", ask).splitlines()
         told = dict(line.split(": ", 1) for line in lines if ": " in line and not line.startswith(" "))
         said[pod] = {**told, "known": str(sum(" at tcp:" in line for line in lines))}
     return said
-
-
-def _is_up(pod: dict[str, Any]) -> bool:
-    said = pod["status"].get("conditions") or ()
-    return "deletionTimestamp" not in pod["metadata"] and any(
-        each["type"] == "Ready" and each["status"] == "True" for each in said
-    )
 
 
 def _is_whole(raft: dict[str, dict[str, str]]) -> bool:
@@ -159,8 +154,7 @@ def test_a_node_of_the_cluster_that_is_cut_off_can_be_done_without(full: Lab, ad
     node, cable = "node-2", ("cable", "node-2", "ctlplane")
 
     def node_is_ready() -> bool:
-        said = full.get("node", node)["status"]["conditions"]
-        return any(each["type"] == "Ready" and each["status"] == "True" for each in said)
+        return (condition_of(full.get("node", node)) or {}).get("status") == "True"
 
     def answers() -> bool:
         """Whether somebody new gets a token and an answer of Nova with it."""

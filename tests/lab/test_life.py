@@ -112,7 +112,7 @@ def test_a_boot_that_is_told_to_end_is_an_orderly_down(alone: None, told: signal
     before = machine()
     with boot() as process:
         _begun(process)
-        time.sleep(2.0)
+        time.sleep(2.0)  # into the middle of it
         process.send_signal(told)
         assert process.wait(timeout=30) == 128 + told
     assert machine() == before

@@ -150,17 +150,9 @@ class Boot:
         """Declare the secondary networks (nodes' devices, what pods can be attached to), and who guards pod traffic."""
         self._define(render(MANIFESTS / "30-networks.yaml"))
         plan = self.plan
-        self.kubectl.apply(
-            [
-                *render(
-                    MANIFESTS / "31-attachments.yaml",
-                    nodes=plan.nodes,
-                    isolated=plan.isolated,
-                    networks=plan.networks,
-                ),
-                *render(MANIFESTS / "32-network-policy.yaml"),
-            ]
-        )
+        values = {"nodes": plan.nodes, "isolated": plan.isolated, "networks": plan.networks}
+        attachments = render(MANIFESTS / "31-attachments.yaml", **values)
+        self.kubectl.apply([*attachments, *render(MANIFESTS / "32-network-policy.yaml")])
 
     def _define(self, documents: list[dict[str, Any]]) -> None:
         """Apply documents among which are definitions of kinds, and wait until these can be used."""

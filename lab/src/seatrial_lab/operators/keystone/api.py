@@ -17,21 +17,16 @@ from seatrial_lab.operators.common.kube import hash_of
 from seatrial_lab.operators.common.reconciler import Controller, NotYet, Round, Watch, everyone
 from seatrial_lab.operators.common.resources import (
     CONFIG_MAP,
-    DEPLOYMENT,
-    JOB,
     KEYSTONE_API,
     KEYSTONE_ENDPOINT,
     KEYSTONE_SERVICE,
-    MARIADB_ACCOUNT,
-    MARIADB_DATABASE,
     MEMCACHED,
     SECRET,
-    SERVICE,
-    SERVICE_ACCOUNT,
     TRANSPORT_URL,
     Json,
 )
 from seatrial_lab.operators.common.secrets import plain, required, secret
+from seatrial_lab.operators.common.service import OWNS
 from seatrial_lab.operators.common.workloads import Runs
 from seatrial_lab.operators.keystone import config
 
@@ -194,19 +189,7 @@ KEYSTONE_API_CONTROLLER: Final = Controller(
         "BootstrapReady",
         "DeploymentReady",
     ),
-    owns=(
-        CONFIG_MAP,
-        DEPLOYMENT,
-        JOB,
-        KEYSTONE_ENDPOINT,
-        KEYSTONE_SERVICE,
-        MARIADB_ACCOUNT,
-        MARIADB_DATABASE,
-        SECRET,
-        SERVICE,
-        SERVICE_ACCOUNT,
-        TRANSPORT_URL,
-    ),
+    owns=(CONFIG_MAP, *OWNS, TRANSPORT_URL),
     # The administrator's password, the database's and the bus's are in Secrets of others.
     watches=(Watch(MEMCACHED, everyone), Watch(SECRET, everyone)),
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from seatrial_lab.operators.common.conditions import condition_of, is_ready, said
 from seatrial_lab.operators.common.reconciler import EVERY, Controller, Key, Round, Watch
 from seatrial_lab.operators.common.resources import CONTROL_PLANE, SERVICE, STORAGE_CLASS, Json
-from seatrial_lab.operators.openstack.parts import PARTS, Part, children_of, is_enabled, storage_class
+from seatrial_lab.operators.openstack.parts import PARTS, Child, Part, children_of, is_enabled
 
 INFRASTRUCTURE: Final = "OpenStackControlPlaneInfrastructureReady"
 LOOK_AGAIN_S: Final = 5.0
@@ -18,33 +19,33 @@ EXPOSED: Final = tuple(part for part in PARTS if part.exposed)
 async def reconcile(this: Round) -> None:
     """One round for one control plane."""
     for part in PARTS:
-        missing = await _missing_classes(this, part)
+        wanted = children_of(part, this.spec)
+        missing = await _missing_classes(this, wanted)
         if missing:
             message = f"OpenStackControlPlane {part.title}: StorageClass missing: {', '.join(missing)}"
             this.conditions.failed(part.condition, message)
-            this.look_again_s = min(this.look_again_s, LOOK_AGAIN_S)
+            this.look_again(LOOK_AGAIN_S)
         else:
-            _mirror(this, part, await _make(this, part))
+            _mirror(this, part, await _make(this, part, wanted))
     _infrastructure(this)
     services = await this.list(SERVICE, {"endpoint": "public"})
     for part in EXPOSED:
         _expose(this, part, [each for each in services if _labels(each).get("service") == part.exposed])
 
 
-async def _missing_classes(this: Round, part: Part) -> list[str]:
-    """Storage classes that resources of a part do not have yet, are to have, and that are not there."""
+async def _missing_classes(this: Round, wanted: Iterable[Child]) -> list[str]:
+    """Storage classes that resources are to have, do not have yet, and that are not there."""
     asked = set()
-    for child in children_of(part, this.spec):
+    for child in wanted:
         if child.storage_class:
             live = await this.get(child.resource, child.name) or {}
-            if storage_class(child.resource, live.get("spec") or {}) != child.storage_class:
+            if replace(child, spec=live.get("spec") or {}).storage_class != child.storage_class:
                 asked.add(child.storage_class)
     return [name for name in sorted(asked) if await this.get(STORAGE_CLASS, name) is None]
 
 
-async def _make(this: Round, part: Part) -> list[Json] | None:
+async def _make(this: Round, part: Part, wanted: Sequence[Child]) -> list[Json] | None:
     """Make the resources of one part so, and remove those no longer asked for; None if the part is disabled."""
-    wanted = children_of(part, this.spec)
     for resource in part.resources:
         await this.prune(resource, {child.name for child in wanted if child.resource == resource})
     if not is_enabled(part, this.spec):

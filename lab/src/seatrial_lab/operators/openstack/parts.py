@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from seatrial_lab.operators.common.resources import (
     DNS_MASQ,
@@ -37,8 +37,14 @@ class Child:
 
     @property
     def storage_class(self) -> str | None:
-        """Of its volumes, if it has any and asks for one."""
-        return storage_class(self.resource, self.spec)
+        """The class of the volumes that it asks for; None if it asks for none."""
+        for path, said in LEFT_OPEN.get(self.resource, {}).items():
+            if said == STORAGE_CLASS:
+                asked: Any = self.spec
+                for step in path.split("."):
+                    asked = (asked or {}).get(step)
+                return str(asked) if asked else None
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +133,6 @@ LEFT_OPEN: Final[Mapping[Resource, Mapping[str, str]]] = {
     NOVA: {"secret": SECRET},
 }
 """What a resource takes from the control plane as a whole where it leaves it open: where it goes, and what it is."""
-
-
-def storage_class(resource: Resource, spec: Json) -> str | None:
-    """The class of the volumes that a resource asks for; None if it asks for none."""
-    for path, said in LEFT_OPEN.get(resource, {}).items():
-        if said == STORAGE_CLASS:
-            for step in path.split("."):
-                spec = spec.get(step) or {}
-            return str(spec) if spec else None
-    return None
 
 
 def is_enabled(part: Part, spec: Json) -> bool:
