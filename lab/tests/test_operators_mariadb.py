@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
+from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 
 import pytest
@@ -185,6 +190,32 @@ def test_a_state_without_a_membership_is_about_the_last_one_told(
     first = notify.told(["--status", "Donor", "--uuid", "u", "--primary", "yes", "--index", "0", "--members", members])
     assert first == ("donor", {"primary": True, "index": 0, "members": list(NAMES[:2])})
     assert notify.told(["--status", "Synced"]) == ("synced", first[1])
+
+
+@pytest.mark.parametrize(("counted", "asked"), [((NAMES[0], NAMES[2]), 1), ((NAMES[1],), 4)])
+def test_a_member_that_comes_back_waits_until_the_others_have_dropped_it(counted: Sequence[str], asked: int) -> None:
+    """However long they take; and others that do not answer are not waited for."""
+    said: list[str] = []
+
+    class Other(BaseHTTPRequestHandler):
+        """A member that drops the one that has died when it is asked for the fourth time."""
+
+        def do_GET(self) -> None:
+            said.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write("\n".join(counted if len(said) < 4 else (NAMES[0],)).encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    script = Path(galera.__file__).parent / "templates/scripts/wait_until_dropped.py"
+    with HTTPServer(("127.0.0.1", 0), Other) as other:
+        Thread(target=other.serve_forever, daemon=True).start()
+        environment = {"POD_NAME": NAMES[1], "HEALTH_PORT": str(other.server_port)}
+        argv = [sys.executable, "-I", str(script), f"gcomm://{NAMES[1]}.db,127.0.0.2,127.0.0.1"]
+        subprocess.run(argv, env=environment, check=True, timeout=60)
+        other.shutdown()
+    assert said == ["/members"] * asked
 
 
 def test_the_operator_may_grant_what_its_pods_need() -> None:

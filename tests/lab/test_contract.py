@@ -24,6 +24,16 @@ def test_the_client_service_of_the_database_selects_one_pod(lab: Lab) -> None:
     assert selector["statefulset.kubernetes.io/pod-name"].startswith("openstack-galera-")
 
 
+def test_each_member_of_the_database_says_whom_it_counts(lab: Lab) -> None:
+    """Who comes back waits until the others count it no more: if nobody told, it would not wait."""
+    ask = (
+        "from urllib.request import urlopen as o; print(o('http://localhost:8081/members', timeout=5).read().decode())"
+    )
+    names = {f"openstack-galera-{index}" for index in range(3)}
+    for name in names:
+        assert set(lab.kubectl("exec", "-n", "openstack", name, "--", "python3", "-c", ask).split()) == names
+
+
 @pytest.mark.parametrize("operator", ["mariadb", "infra", "keystone", "openstack"])
 def test_no_operator_may_do_everything(lab: Lab, operator: str) -> None:
     """Each operator has an account of its own, and none of them is an administrator."""

@@ -1,8 +1,9 @@
 #!/bin/bash
-# Starts one Galera member, in three steps:
+# Starts one Galera member, in four steps:
 #   1. finds out up to which transaction this member's data goes, and writes that where the operator reads it;
 #   2. waits for the operator to say, in gcomm_uri, whether to found the cluster or which one to join;
-#   3. becomes mariadbd.
+#   3. if it joins: waits until the others have dropped what it was before;
+#   4. becomes mariadbd.
 # A member never decides by itself to found a cluster: two that did would be two clusters.
 set -euo pipefail
 
@@ -63,6 +64,7 @@ if [ "$uri" = gcomm:// ]; then
   say "founding the cluster"
   arguments+=(--wsrep-cluster-address=gcomm:// --wsrep-new-cluster)
 else
+  /opt/lab/pods/bin/python -I "$scripts/wait_until_dropped.py" "$uri" || say "could not ask the others whether they count me"
   say "joining $uri"
   arguments+=(--wsrep-cluster-address="$uri")
 fi

@@ -2,20 +2,24 @@
 
 /startup: mariadbd answers and belongs to a primary component.  /ready: it is synced.  /live: its component is primary.
 It asks mariadbd each time, over a connection that it keeps, as an account without rights or password.
+/members, for other members: the names in this one's view, as mariadbd told it last.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.server
+import json
 import os
 import socketserver
+from pathlib import Path
 from typing import Any
 
 import pymysql
 
 PORT = int(os.environ.get("HEALTH_PORT", "8081"))
 SOCKET = "/run/mysqld/mysqld.sock"
+VIEW = Path("/run/mysqld/view.json")  # written by wsrep_notify.py
 CHECKS = {
     "/startup": ("wsrep_cluster_status", "Primary"),
     "/ready": ("wsrep_local_state_comment", "Synced"),
@@ -58,6 +62,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Say 200 if it is so, 503 and why if it is not."""
+        if self.path == "/members":
+            self._reply(200, "\n".join(json.loads(VIEW.read_text())["members"] if VIEW.exists() else ()))
+            return
         check = CHECKS.get(self.path)
         if check is None:
             self._reply(404, "no such probe")
