@@ -100,10 +100,13 @@ def look_at_members(session: Session) -> tuple[Observation, ...]:
 
 
 def write_on_every_member(session: Session) -> tuple[Observation, ...]:
-    """Write a row on each member of the database, in a schema of the trial's own, and read all rows on each."""
-    schema = session.equip(SqlSchema(), Kept.SCENARIO)
-    database = schema.fault.access(schema.injection).database
-    return session.record_all(galera.replication(session.deployment, session.inventory(), schema=database))
+    """Write a row on each member of each database cluster, in a schema of the trial's own there, and read them all."""
+    found: list[Observation] = []
+    for cluster in sorted(resource.name for resource in session.inventory().of_kind("Galera")):
+        schema = session.equip(SqlSchema(cluster), Kept.SCENARIO)
+        own = schema.fault.access(schema.injection).database
+        found += galera.replication(session.deployment, session.inventory(), schema=own, cluster=cluster)
+    return session.record_all(found)
 
 
 def look_at_queues(session: Session) -> tuple[Observation, ...]:

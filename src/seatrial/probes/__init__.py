@@ -15,8 +15,8 @@ call                                                        observations        
 ``galera.status(deployment, inventory)``                    ``galera.status`` per member  observe (pods/exec)
 ``galera.sessions(deployment, inventory, watch_s=10)``      ``galera.sessions`` per       observe (pods/exec)
                                                             member
-``galera.replication(deployment, inventory, schema=...)``   ``galera.replication`` per    mutate: ``schema`` exists
-                                                            member written on             already (``faults.SqlSchema``)
+``galera.replication(deployment, inventory, schema=...,``   ``galera.replication`` per    mutate: ``schema`` exists
+``cluster=...)``                                            member written on             already (``faults.SqlSchema``)
 ``rabbitmq.members(deployment, inventory)``                 ``rabbitmq.members`` per pod  observe (pods/exec)
 ``rabbitmq.queues(deployment, inventory)``                  ``rabbitmq.queues`` per       observe (pods/exec)
                                                             broker cluster

@@ -73,17 +73,15 @@ def status(deployment: Deployment, inventory: Inventory) -> tuple[Observation, .
     return tuple(found)
 
 
-def replication(
-    deployment: Deployment, inventory: Inventory, *, schema: str, cluster: str | None = None
-) -> tuple[Observation, ...]:
-    """Write a row on each member, then read all rows on every member, in a table of ours in a schema that exists.
+def replication(deployment: Deployment, inventory: Inventory, *, schema: str, cluster: str) -> tuple[Observation, ...]:
+    """Write a row on each member of a cluster, then read all rows on each, in a table of ours in a schema that exists.
 
-    ``cluster``: name of the one Galera that has the schema; by default all. Returns one ``galera.replication``
-    Observation per member written on: {cluster, row, written, why, refused, read: {pod: bool or null}}. A read waits
-    for the writes that the cluster accepted before it (``wsrep_sync_wait=1``); null means that the member could not be
-    asked, ``refused`` that the server itself would not take the row. The table is dropped at the end.
+    ``cluster``: name of the Galera that has the schema. Returns one ``galera.replication`` Observation per member
+    written on: {cluster, row, written, why, refused, read: {pod: bool or null}}. A read waits for the writes that the
+    cluster accepted before it (``wsrep_sync_wait=1``); null means that the member could not be asked, ``refused`` that
+    the server itself would not take the row. The table is dropped at the end.
     """
-    asks = [(member, ask) for member, ask in _each(deployment, inventory) if cluster in (None, member.cluster)]
+    asks = [(member, ask) for member, ask in _each(deployment, inventory) if member.cluster == cluster]
     table = f"`{schema}`.`replication_{uuid.uuid4().hex[:8]}`"
     rows = {member.replica.name: f"row-{uuid.uuid4().hex[:12]}" for member, _ in asks}
     create = f"CREATE TABLE IF NOT EXISTS {table} (id VARCHAR(40) PRIMARY KEY, written_on VARCHAR(253)) ENGINE=InnoDB"
