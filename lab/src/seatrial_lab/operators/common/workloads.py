@@ -56,7 +56,7 @@ def wsgi(name: str, port: int, ini: str, probe: str, env: Mapping[str, str], *, 
     return {
         "name": name,
         "command": [*program("uwsgi"), "--ini", ini],
-        "env": _env(env),
+        "env": _env({**releases.running().environment, **env}),
         "ports": [{"name": name[:15].rstrip("-"), "containerPort": port, "protocol": "TCP"}],
         "startupProbe": {**look, "periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 120},
         "readinessProbe": {**look, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 3},

@@ -19,6 +19,7 @@ PORT: Final = 9292
 HOME: Final = "/etc/glance"
 DATA: Final = "/var/lib/glance"
 PATHS: Final = {
+    "glance-api-paste.ini": "glance-api-paste.ini",
     "glance-api.conf": "glance-api.conf",
     "custom.conf": "glance.conf.d/custom.conf",  # read after the former
     "uwsgi.ini": "uwsgi.ini",
@@ -43,6 +44,8 @@ def files(
         memcached=memcached,
     )
     return {
+        # Glance of 2023.1 does not start without this file, though it then uses the one that `config_file` names.
+        "glance-api-paste.ini": "",
         "glance-api.conf": conf,
         "custom.conf": custom,
         "uwsgi.ini": uwsgi_ini(PORT, "glance-api"),
