@@ -101,12 +101,13 @@ def look_at_members(session: Session) -> tuple[Observation, ...]:
 
 def write_on_every_member(session: Session) -> tuple[Observation, ...]:
     """Write a row on each member of each database cluster, in a schema of the trial's own there, and read them all."""
-    found: list[Observation] = []
+    found: tuple[Observation, ...] = ()
     for cluster in sorted(resource.name for resource in session.inventory().of_kind("Galera")):
         schema = session.equip(SqlSchema(cluster), Kept.SCENARIO)
         own = schema.fault.access(schema.injection).database
-        found += galera.replication(session.deployment, session.inventory(), schema=own, cluster=cluster)
-    return session.record_all(found)
+        rows = galera.replication(session.deployment, session.inventory(), schema=own, cluster=cluster)
+        found += session.record_all(rows)  # before the next cluster, which may not be reached
+    return found
 
 
 def look_at_queues(session: Session) -> tuple[Observation, ...]:
