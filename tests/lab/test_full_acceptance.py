@@ -36,14 +36,6 @@ PATHS = {
 
 
 @pytest.fixture(scope="module")
-def admin(full: Lab) -> Iterator[Connection]:
-    """The administrator, as the lab's clouds.yaml says."""
-    config = openstack.config.OpenStackConfig(config_files=[str(full.target.parent / "clouds.yaml")])
-    with Connection(config=config.get_one(CLOUD)) as cloud:
-        yield cloud
-
-
-@pytest.fixture(scope="module")
 def image(admin: Connection) -> Iterator[str]:
     """A public image."""
     made = admin.image.create_image(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import openstack
 import pytest
 from keystoneauth1.exceptions import ClientException
 from openstack.connection import Connection
@@ -19,14 +17,6 @@ from tests.lab.tenants import until
 
 # The SDK warns of what it calls itself.
 pytestmark = pytest.mark.filterwarnings("ignore::openstack.warnings._RemovedInSDKWarning")
-
-
-@pytest.fixture(scope="module")
-def admin(full: Lab) -> Iterator[Connection]:
-    """The administrator, as the lab's clouds.yaml says."""
-    config = openstack.config.OpenStackConfig(config_files=[str(full.target.parent / "clouds.yaml")])
-    with Connection(config=config.get_one("seatrial-lab")) as cloud:
-        yield cloud
 
 
 def _pinged(lab: Lab, machine: str, address: str) -> bool:
