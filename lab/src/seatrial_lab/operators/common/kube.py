@@ -14,7 +14,7 @@ from typing import Any, Final, Self, cast
 import aiohttp
 
 from seatrial_lab.operators.common.cache import Cache
-from seatrial_lab.operators.common.resources import POD, Json, Resource, resource_of
+from seatrial_lab.operators.common.resources import CONFIG_MAP, POD, Json, Resource, resource_of
 
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
@@ -175,22 +175,28 @@ class Kube:
     async def apply(self, manifest: Json) -> Json:
         """Make an object be as the manifest says (server-side apply, forced); what it leaves out is left alone.
 
-        An object that already is so is only read: a quiet lab costs no writes.
+        Of a ConfigMap the manifest is all that its data may be, as it is to RHOSO's operators (lib-common,
+        `createOrPatchConfigMap`). An object that already is so is only read: a quiet lab costs no writes.
         """
         resource, meta = resource_of(manifest), manifest["metadata"]
         stamp = hash_of(manifest)
         wanted = {**manifest, "metadata": {**meta, "annotations": {**meta.get("annotations", {}), APPLIED: stamp}}}
         live = await self.get(resource, meta["name"], namespace=meta.get("namespace"))
-        if live is not None and contains(live, wanted):
-            return live
-        made = await self.request(
-            "PATCH",
-            resource.path(meta.get("namespace"), meta["name"]),
-            body=wanted,
-            kind="application/apply-patch+yaml",
-            query={"fieldManager": self.manager, "force": "true"},
-        )
-        return self._kept(resource, made)
+        if live is None or not contains(live, wanted):
+            made = await self.request(
+                "PATCH",
+                resource.path(meta.get("namespace"), meta["name"]),
+                body=wanted,
+                kind="application/apply-patch+yaml",
+                query={"fieldManager": self.manager, "force": "true"},
+            )
+            live = self._kept(resource, made)
+        foreign = _foreign_data(live, wanted) if resource == CONFIG_MAP else []
+        if foreign:
+            # Applying takes away only what the same manager put there; these are somebody else's.
+            nothing = {"data": dict.fromkeys(foreign)}
+            live = await self.patch(resource, meta["name"], nothing, namespace=meta.get("namespace"))
+        return live
 
     async def apply_status(self, resource: Resource, manifest: Json) -> Json:
         """State the whole status of an object; parts said before and not now are removed."""
@@ -289,6 +295,11 @@ def contains(live: Any, wanted: Any) -> bool:
     if isinstance(wanted, list):
         return isinstance(live, list) and len(live) == len(wanted) and all(map(contains, live, wanted))
     return bool(live == wanted)
+
+
+def _foreign_data(live: Json, wanted: Json) -> list[str]:
+    """The keys of an object's data that its manifest does not know."""
+    return sorted(set(live.get("data") or ()) - set(wanted.get("data") or ()))
 
 
 def hash_of(value: object) -> str:
