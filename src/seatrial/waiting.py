@@ -38,7 +38,6 @@ DEADLINES: Mapping[str, Deadline] = {
     "proof": Deadline(20, "a fault is proven to have taken hold"),
     "repair": Deadline(120, "a component has all its instances back after one was lost"),
     "settle": Deadline(8, "service is measured before a fault, and again after it"),
-    "undo_retry": Deadline(30, "a failing answer is asked again before a fault counts as not taken back"),
 }
 """Every deadline that a target may override under ``budgets``."""
 

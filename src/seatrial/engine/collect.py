@@ -315,7 +315,7 @@ def _drift(session: Session, fault: DeleteObject | SetReplicas) -> Observation:
             took_s=looked.took_s,
         )
     )
-    session.repair(disruption)
+    session.repair(disruption, waited_s=looked.took_s)
     return drift
 
 

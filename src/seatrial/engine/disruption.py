@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from seatrial.model.fault import Fault, Injection
 from seatrial.model.observation import Observation, ObservationId, Subject
@@ -33,6 +33,16 @@ class Disruption(Generic[F]):
     injection: Injection
     held: Observation
     """The proof that it took hold, or what was seen instead."""
+
+
+@dataclass(slots=True, eq=False)
+class Open:
+    """Something that is in the deployment and has not been proven gone."""
+
+    disruption: Disruption[Any]
+    kept: Kept
+    failed: bool = False
+    """It could not be taken back once: it is tried again when the run ends."""
 
 
 @dataclass(slots=True)

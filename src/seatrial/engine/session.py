@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +14,10 @@ from typing import Any, TypeVar, cast
 from seatrial import waiting
 from seatrial.clients.deployment import Deployment
 from seatrial.discovery import discover
-from seatrial.engine import judging
-from seatrial.engine.disruption import Disruption, F, Kept, Scope, nothing_seen
+from seatrial.engine import judging, proving
+from seatrial.engine.disruption import Disruption, F, Kept, Open, Scope, nothing_seen
+from seatrial.engine.ending import shielded
+from seatrial.engine.identity import Identity, identify
 from seatrial.engine.limits import lacking_grant, over_limit
 from seatrial.engine.preflight import require
 from seatrial.engine.seeds import derived
@@ -25,12 +27,12 @@ from seatrial.journal.codec import encode
 from seatrial.journal.folder import RunFolder
 from seatrial.journal.writer import JournalWriter
 from seatrial.model.errors import HarnessBug, NotPermitted, SeatrialError, UndoFailed, Unreachable
-from seatrial.model.fault import Fault
+from seatrial.model.fault import Fault, Injection
 from seatrial.model.inventory import Inventory
 from seatrial.model.journal import Event, EventKind
 from seatrial.model.observation import Evidence, Observation
 from seatrial.model.requirement import RequirementId
-from seatrial.model.run import Plan, Run
+from seatrial.model.run import FORMAT, Plan, Run
 from seatrial.model.target import Grant, Target
 from seatrial.model.verdict import Verdict
 
@@ -46,17 +48,22 @@ class Session:
     when a scenario ends, whatever ended it. A session belongs to one thread; recording and noting may come from others.
     """
 
-    def __init__(self, target: Target, folder: RunFolder, plan: Plan, *, deployment: Deployment) -> None:
+    def __init__(
+        self, target: Target, folder: RunFolder, plan: Plan, *, deployment: Deployment, identity: Identity | None = None
+    ) -> None:
         self.target = target
+        self.identity = identity
+        """Which deployment this is; without it nothing is put into it."""
         self.folder = folder
         self.plan = plan
         self.deployment = deployment
         self.tainted: str | None = None
-        """Why the deployment could not be restored, once that has happened: then nothing more is injected."""
+        """Why something could not be taken back, once that has happened: then nothing more is injected."""
         self._journal = JournalWriter(folder.journal)
         self._lock = threading.RLock()
         self._scope: Scope | None = None
-        self._open: list[tuple[Disruption[Any], Kept]] = []
+        self._open: list[Open] = []
+        self._unwritten: list[tuple[EventKind, Mapping[str, object]]] = []
         self._inventory: tuple[Inventory, str] | None = None
         self._stale = True
         self._remembered: dict[str, tuple[Observation, ...]] = {}
@@ -90,13 +97,17 @@ class Session:
         deployment = Deployment(target)
         try:
             findings = require(deployment, grant)
+            identity = _identity(deployment, grant)
             plan = Plan(target.name, suite, seed, tuple(requirements), tuple(scenarios), grant.value, budgets, limits)
-            session = cls(target, folder or RunFolder.create(out, target.name, suite), plan, deployment=deployment)
+            place = folder or RunFolder.create(out, target.name, suite)
+            session = cls(target, place, plan, deployment=deployment, identity=identity)
         except BaseException:
             deployment.close()
             raise
         session.folder.save_run(session._run)
-        session.note(EventKind.PHASE, {"name": "opened", **_pointer(session.folder, target_file)})
+        known = {"identity": identity.as_data()} if identity is not None else {}
+        pointer = _pointer(session.folder, target_file)
+        session.note(EventKind.PHASE, {"name": "opened", "format": FORMAT, **known, **pointer})
         for finding in findings:
             if finding.problem is None and finding.state.value != "ok":
                 session.note(EventKind.PHASE, {"name": f"limited: {finding.what}: {finding.message}"})
@@ -216,12 +227,12 @@ class Session:
 
         How it got there is in the journal, but is no evidence. Raises Unreachable when it does not come to life.
         """
-        for disruption, its in self._open:
-            if its is kept and disruption.fault == fault:
-                return cast("Disruption[F]", disruption)
+        for known in self._open:
+            if known.kept is kept and known.disruption.fault == fault and not known.failed:
+                return cast("Disruption[F]", known.disruption)
         made = self._put(fault, kept)
-        if not (isinstance(made.held.value, Mapping) and made.held.value.get("held") is True):
-            self._take_back(made)
+        if not proving.says(made.held, "held"):
+            self._take_back(self._find(made.injection))
             raise Unreachable(f"{describe(made.injection)} did not come to life: {made.held.error or made.held.value}")
         return made
 
@@ -231,36 +242,60 @@ class Session:
         lacking = lacking_grant(self.target, fault.grant)
         if lacking is not None:
             raise NotPermitted(f"{fault.kind}: {lacking}")
-        inventory = self.inventory(fresh=self._stale)
+        if self.identity is None:
+            raise NotPermitted(f"{fault.kind}: the platform does not say which deployment this is")
+        # What was seen a scenario ago may have changed by itself: limits are kept by how it is now.
+        inventory = self.inventory(fresh=kept is Kept.HURT or self._stale)
         reason = fault.applies(inventory)
         if reason is not None:
             raise NotPermitted(f"{fault.kind} does not apply: {reason}")
-        injection = fault.prepare(self.deployment, inventory, self._next_seed(fault))
-        hurt = [subject for disruption, _ in self._open for subject in disruption.injection.subjects]
+        prepared = fault.prepare(self.deployment, inventory, self._next_seed(fault))
+        injection = replace(prepared, deployment=self.identity.as_data())
+        hurt = [subject for known in self._open for subject in known.disruption.injection.subjects]
         over = over_limit(self.target.limits, inventory, injection.subjects, hurt)
         if over is not None:
             raise NotPermitted(f"{fault.kind}: {over}")
-        placeholder = Disruption(fault, injection, nothing_seen(injection))
-        self._open.append((placeholder, kept))
-        if kept is Kept.HURT:
-            self._stale = True
-            self._remembered.clear()
+        opened = Open(Disruption(fault, injection, nothing_seen(injection)), kept)
         try:
-            self._journal.append(EventKind.PREPARED, encode(injection))
+            with shielded():
+                self._journal.append(EventKind.PREPARED, encode(injection))
+                self._open.append(opened)
+            if kept is Kept.HURT:
+                self._stale = True
+                self._remembered.clear()
             self._journal.append(EventKind.INJECTING, {"injection": injection.id})
             fault.inject(self.deployment, injection)
             self._journal.append(EventKind.INJECTED, {"injection": injection.id})
-            held = self._recorder(kept)(fault.took_hold(self.deployment, injection))
+            held = self._recorder(kept)(proving.held(self.deployment, fault, injection))
         except BaseException:
-            self._take_back(placeholder)
+            if opened in self._open:
+                self._take_back(opened)
             raise
-        disruption = replace(placeholder, held=held)
-        self._open[-1] = (disruption, kept)
-        return disruption
+        disruption = replace(opened.disruption, held=held)
+        opened.disruption = disruption
+        return cast("Disruption[F]", disruption)
 
-    def repair(self, disruption: Disruption[Any]) -> Observation:
-        """Take a hurt back and return the proof that it is gone; raises UndoFailed, and then starts nothing more."""
-        return self._take_back(disruption)
+    def repair(self, disruption: Disruption[Any], *, waited_s: float = 0.0) -> Observation:
+        """Take a hurt back and return the proof that it is gone; raises UndoFailed, and then starts nothing more.
+
+        What it was is looked at once more before: a hold that ended early is no evidence of a whole one.
+        ``waited_s``: how long the deployment has had to repair itself already.
+        """
+        opened = self._find(disruption.injection)
+        if opened.kept is Kept.HURT and proving.says(disruption.held, "held"):
+            self.record(proving.still_held(self.deployment, disruption.fault, disruption.injection))
+        return self._take_back(opened, waited_s=waited_s)
+
+    def _find(self, injection: Injection) -> Open:
+        for known in self._open:
+            if known.disruption.injection.id == injection.id:
+                return known
+        msg = f"{describe(injection)} is not open"
+        raise HarnessBug(msg)
+
+    def still_open(self) -> tuple[str, ...]:
+        """Return what is in the deployment and not proven gone, a line each."""
+        return tuple(describe(known.disruption.injection) for known in self._open)
 
     def judge(self, requirement: RequirementId | str) -> Verdict:
         """Let the requirement's check judge what this scenario observed; the evidence is stored before it does."""
@@ -306,21 +341,29 @@ class Session:
         return tuple(judging.merged(requirement, found) for requirement, found in self._verdicts.items())
 
     def close(self, state: str = COMPLETE) -> Run:
-        """Take everything back, write the verdicts down, end the run; raises UndoFailed when that is not possible."""
+        """Take everything back, write the verdicts down, end the run; raises UndoFailed when that is not possible.
+
+        What could not be taken back before is tried once more. ``state``: ``complete``, or why it was cut short.
+        """
         if self._closed:
             return self._run
-        failure: UndoFailed | None = None
-        try:
-            self._take_back_all(*Kept)
-        except UndoFailed as error:
-            failure = error
-        ended = f"cut short: {self.tainted}" if self.tainted is not None else state
-        self._journal.append(EventKind.ENDED, {"reason": ended})
-        self._run = replace(self._run, ended_at=datetime.now(UTC), verdicts=self.verdicts(), state=ended)
-        self.folder.save_run(self._run)
-        self._journal.close()
-        self.deployment.close()
-        self._closed = True
+        failure: BaseException | None = None
+        with shielded():
+            try:
+                self._take_back_all(*Kept, again=True)
+            except BaseException as error:  # raised below, when all else is done
+                failure = error
+            ended = state
+            if self.tainted is not None:
+                ended = f"cut short: {self.tainted}" + ("" if self._open else ", and was when the run ended")
+            self._write(EventKind.ENDED, {"reason": ended})
+            self._write_again()
+            self._run = replace(self._run, ended_at=datetime.now(UTC), verdicts=self.verdicts(), state=ended)
+            with suppress(OSError):
+                self.folder.save_run(self._run)
+            self._journal.close()
+            self.deployment.close()
+            self._closed = True
         if failure is not None:
             raise failure
         return self._run
@@ -348,36 +391,85 @@ class Session:
     def _recorder(self, kept: Kept) -> Callable[[Observation], Observation]:
         return self.record if kept is Kept.HURT else self._write_down
 
-    def _take_back(self, disruption: Disruption[Any]) -> Observation:
-        index = next((i for i, (d, _) in enumerate(self._open) if d.injection.id == disruption.injection.id), None)
-        if index is None:
-            msg = f"{describe(disruption.injection)} is not open"
-            raise HarnessBug(msg)
-        kept = self._open[index][1]
+    def _write(self, kind: EventKind, data: Mapping[str, object]) -> None:
+        """Write down what belongs to taking back, where that is possible: the act never waits for the paper."""
         try:
-            gone = take_back(
-                self.deployment, self._journal, disruption.fault, disruption.injection, record=self._recorder(kept)
-            )
-        except UndoFailed as error:
-            self.tainted = str(error)
-            raise
-        finally:
-            del self._open[index]
-            self._stale = self._stale or kept is Kept.HURT
+            self._journal.append(kind, data)
+        except OSError:
+            self._unwritten.append((kind, data))
+
+    def _write_again(self) -> None:
+        """Write down what could not be written, if there is room by now; else a later ``undo`` looks for itself."""
+        if not self._unwritten:
+            return
+        with suppress(OSError):
+            self._journal.close()
+            self._journal = JournalWriter(self.folder.journal)
+            for kind, data in self._unwritten:
+                self._journal.append(kind, data)
+
+    def _take_back(self, opened: Open, *, waited_s: float = 0.0) -> Observation:
+        """Take one back; it counts as open until that is proven, whatever is raised meanwhile."""
+        injection = opened.disruption.injection
+        seen = opened.kept is Kept.HURT and self._scope is not None
+
+        def record(gone: Observation) -> None:
+            with self._lock:
+                if seen and self._scope is not None:
+                    self._scope.observations.append(gone)
+            self._write(EventKind.OBSERVATION, encode(gone))
+
+        with shielded():
+            self._stale = self._stale or opened.kept is Kept.HURT
+            try:
+                gone = take_back(
+                    self.deployment,
+                    opened.disruption.fault,
+                    injection,
+                    write=self._write,
+                    record=record,
+                    waited_s=waited_s,
+                )
+            except BaseException:
+                opened.failed = True
+                self.tainted = self.tainted or f"{describe(injection)} could not be taken back"
+                raise
+            self._open.remove(opened)
         return gone
 
-    def _take_back_all(self, *wanted: Kept) -> None:
-        """Take back what is open, last first; one that fails does not keep the others from being taken back."""
-        failures: list[UndoFailed] = []
-        for disruption, kept in reversed(list(self._open)):
-            if kept not in wanted:
-                continue
-            try:
-                self._take_back(disruption)
-            except UndoFailed as error:
-                failures.append(error)
+    def _take_back_all(self, *wanted: Kept, again: bool = False) -> None:
+        """Take back what is open, last first; one that fails does not keep the others from being taken back.
+
+        ``again``: also those that could not be taken back before.
+        """
+        failures: list[BaseException] = []
+        with shielded():
+            for opened in reversed(list(self._open)):
+                if opened.kept not in wanted or (opened.failed and not again):
+                    continue
+                try:
+                    self._take_back(opened)
+                except BaseException as error:  # raised below, when the others are taken back
+                    failures.append(error)
+        ending = next((error for error in failures if not isinstance(error, Exception)), None)
+        if ending is not None:
+            raise ending
         if failures:
-            raise UndoFailed("\n".join(str(error) for error in failures))
+            raise UndoFailed("\n".join(_told(error) for error in failures)) from failures[0]
+
+
+def _told(error: BaseException) -> str:
+    return str(error) if isinstance(error, UndoFailed) else f"{type(error).__name__}: {error}"
+
+
+def _identity(deployment: Deployment, grant: Grant) -> Identity | None:
+    """Return which deployment this is; who only reads may go on without knowing."""
+    try:
+        return identify(deployment)
+    except (NotPermitted, Unreachable):
+        if grant is not Grant.OBSERVE:
+            raise
+        return None
 
 
 def _pointer(folder: RunFolder, target_file: Path | None) -> dict[str, str]:

@@ -5,61 +5,59 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from seatrial import waiting
 from seatrial.clients.deployment import Deployment
+from seatrial.engine import proving
+from seatrial.engine.ending import listed, shielded
+from seatrial.engine.identity import identify, require_same
 from seatrial.faults import build
 from seatrial.journal.codec import encode, to_json
 from seatrial.journal.folder import RunFolder
-from seatrial.journal.reader import open_injections
+from seatrial.journal.reader import open_injections, scan
 from seatrial.journal.writer import JournalWriter
-from seatrial.model.errors import BadInput, Problem, SeatrialError, UndoFailed, Unreachable
+from seatrial.model.errors import BadInput, Problem, UndoFailed
 from seatrial.model.fault import Fault, Injection
 from seatrial.model.journal import EventKind
 from seatrial.model.observation import Observation
 
+Write = Callable[[EventKind, Mapping[str, object]], object]
+"""Writes an event down where that is possible: an undo that can't be written down is done all the same."""
+_WHY = 300
+
 
 def take_back(
     deployment: Deployment,
-    journal: JournalWriter,
     fault: Fault,
     injection: Injection,
     *,
-    record: Callable[[Observation], Observation],
+    write: Write,
+    record: Callable[[Observation], object],
+    waited_s: float = 0.0,
 ) -> Observation:
-    """Undo one injection and prove that it is gone; raises UndoFailed with the recipe when that can't be shown.
+    """Undo one injection and prove that it is gone; raises UndoFailed with what a person does when that can't be shown.
 
     The journal says *undone* only after the proof, so that a kill at any moment leaves the injection open and a later
-    ``undo`` tries again: it is idempotent.
+    ``undo`` tries again: it is idempotent. ``waited_s``: how long the deployment has had to repair itself already.
     """
-    journal.append(EventKind.UNDOING, {"injection": injection.id})
-    patience = waiting.seconds(deployment.target.budgets, "undo_retry")
+    write(EventKind.UNDOING, {"injection": injection.id})
     try:
-        # What was hurt is often what has to answer now: one lost request must not taint a deployment.
-        waiting.persist(lambda: fault.undo(deployment, injection), (Unreachable,), within_s=patience, every_s=2)
-        gone = record(fault.is_gone(deployment, injection))
-    except SeatrialError as error:
-        raise _failed(journal, injection, str(error)) from error
-    if not (gone.seen and isinstance(gone.value, Mapping) and gone.value.get("gone") is True):
-        raise _failed(journal, injection, gone.error or f"still there: {json.dumps(to_json(gone.value))}")
-    journal.append(EventKind.UNDONE, {"injection": injection.id})
+        gone = proving.taken_back(deployment, fault, injection, waited_s=waited_s)
+    except BaseException as error:
+        write(EventKind.UNDO_FAILED, {"injection": injection.id, "why": f"{type(error).__name__}: {error}"[:_WHY]})
+        raise
+    record(gone)
+    if not proving.says(gone, "gone"):
+        why = (gone.error or f"still there: {json.dumps(to_json(gone.value))}")[:_WHY]
+        write(EventKind.UNDO_FAILED, {"injection": injection.id, "why": why})
+        by_hand = "".join(f"\n  by hand: {line}" for line in injection.by_hand)
+        raise UndoFailed(f"{describe(injection)} could not be taken back: {why}{by_hand}")
+    write(EventKind.UNDONE, {"injection": injection.id})
     return gone
-
-
-def _failed(journal: JournalWriter, injection: Injection, why: str) -> UndoFailed:
-    journal.append(EventKind.UNDO_FAILED, {"injection": injection.id, "why": why})
-    return UndoFailed(f"{describe(injection)} could not be taken back: {why}\n  by hand: {recipe(injection)}")
 
 
 def describe(injection: Injection) -> str:
     """Return what an injection is, in one line for a person."""
-    return f"{injection.fault} of {', '.join(injection.subjects) or 'nothing'} ({injection.id})"
-
-
-def recipe(injection: Injection) -> str:
-    """Return what a person needs to take it back by hand."""
-    return json.dumps(to_json(injection.recipe))
+    return f"{injection.fault} of {listed(injection.subjects)} ({injection.id})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +68,20 @@ class Undone:
     failure: str | None = None
 
 
-def left_behind(folder: RunFolder) -> list[Injection]:
-    """Return what a run has put into the deployment and not been proven to have taken back, oldest first."""
-    return [injection for injection, _ in open_injections(folder.events())]
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What a run has put into a deployment and not been proven to have taken back, and what could not be read of it."""
+
+    injections: tuple[Injection, ...]
+    """Oldest first."""
+    problems: tuple[Problem, ...]
+    """Lines of its journal that say nothing to this version; all others count."""
+
+
+def left_behind(folder: RunFolder) -> Behind:
+    """Return what a run has left; every line of its journal that can be read counts, and nothing else is needed."""
+    found = scan(folder.journal)
+    return Behind(tuple(injection for injection, _ in open_injections(found.events)), found.problems)
 
 
 def undo_run(
@@ -80,34 +89,39 @@ def undo_run(
 ) -> list[Undone]:
     """Take back all that a run left behind, last first; ``tell`` hears of each.
 
-    Raises BadInput when the run is still writing or its journal names a fault that this version does not know. One that
-    fails does not keep the others from being taken back.
+    Raises BadInput when the run is still writing, or when this is not the deployment on which it acted; nothing was
+    touched then. One that fails, or that this version does not know, does not keep the others from being taken back.
     """
-    with JournalWriter(folder.journal) as journal:
+    with JournalWriter(folder.journal) as journal, shielded():
+        behind = left_behind(folder).injections
+        if behind:
+            require_same(behind, identify(deployment))
         results: list[Undone] = []
-        for injection in reversed(left_behind(folder)):
-            fault = _fault_of(folder.journal, injection)
-            failure = None
-            try:
-                take_back(deployment, journal, fault, injection, record=_recorder(journal))
-            except UndoFailed as error:
-                failure = str(error)
-            results.append(Undone(injection, failure))
+        for injection in reversed(behind):
+            results.append(_undone(deployment, journal, injection))
             tell(results[-1])
         return results
 
 
-def _recorder(journal: JournalWriter) -> Callable[[Observation], Observation]:
-    def record(observation: Observation) -> Observation:
-        journal.append(EventKind.OBSERVATION, encode(observation))
-        return observation
+def _undone(deployment: Deployment, journal: JournalWriter, injection: Injection) -> Undone:
+    def write(kind: EventKind, data: Mapping[str, object]) -> None:
+        try:
+            journal.append(kind, data)
+        except OSError:
+            return  # told by the journal itself, which then still has it open
 
-    return record
-
-
-def _fault_of(journal: Path, injection: Injection) -> Fault:
     try:
-        return build(injection.fault, injection.parameters)
+        fault = build(injection.fault, injection.parameters)
     except BadInput as error:
-        found = f"{describe(injection)}: {error}"
-        raise BadInput([Problem(str(journal), found, "a fault that this version can take back")]) from error
+        return Undone(injection, f"{describe(injection)}: {error}")
+    try:
+        take_back(
+            deployment,
+            fault,
+            injection,
+            write=write,
+            record=lambda gone: write(EventKind.OBSERVATION, encode(gone)),
+        )
+    except Exception as error:  # whatever it is: the others are still there
+        return Undone(injection, str(error) if isinstance(error, UndoFailed) else f"{type(error).__name__}: {error}")
+    return Undone(injection)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -81,7 +81,8 @@ def after_experiment_control(context: Mapping[str, Any], state: Mapping[str, Any
         session.close(COMPLETE if status == "completed" else f"cut short: the experiment was {status}")
     except UndoFailed as error:
         _log.critical("the target could not be restored: %s", error)
-        session.close()
+        with suppress(UndoFailed):
+            session.close()
     report(session.folder)
     for verdict in session.verdicts():
         _log.info("%s %s: %s", verdict.outcome.value, verdict.requirement, verdict.because)

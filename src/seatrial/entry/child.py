@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import seatrial
+from seatrial.engine import ending
 from seatrial.entry import refusal
 from seatrial.entry.refusal import Refusal, Refused
 from seatrial.journal.folder import RunFolder
@@ -56,8 +55,8 @@ def run(
 ) -> Ended:
     """Run a suite to its end; ``hear`` gets each event of its journal, and None regularly while nothing happens.
 
-    Ctrl-C asks it to end in good order (what it broke is taken back); a second one kills it: then ``undo`` is needed.
-    If this process is killed the child notices, and ends in good order by itself.
+    Ctrl-C asks it to end in good order (what it broke is taken back), a second one tells what is still open, a third
+    ends this process. If this process ends the child notices, and ends in good order by itself.
     """
     root = suites_root(suite)
     read_end, write_end = os.pipe()
@@ -94,40 +93,33 @@ def _attend(
     hear: Callable[[Event | None], None],
     tell: Callable[[str], None],
 ) -> int:
-    offset = 0
-    with _polite_end():
-        asked = 0
-        while True:
+    offset, status = 0, process.poll()
+    # The child is asked once: it hears for itself of a signal that is meant for all processes.
+    with ending.heard(still_open=lambda: _still_open(folder), tell=tell):
+        while status is None:
             try:
+                time.sleep(_LOOK_EVERY_S)
                 status = process.poll()
                 events, offset = follow(folder.journal, offset)
                 for event in events:
                     hear(event)
                 hear(None)
-                if status is not None:
-                    return status
-                time.sleep(_LOOK_EVERY_S)
             except KeyboardInterrupt:
-                asked += 1
-                if asked == 1:
-                    tell("ending in good order: what was broken is taken back (once more: leave everything as it is)")
-                    process.terminate()
-                else:
-                    process.kill()
+                tell("ending in good order: what was broken is taken back")
+                process.terminate()
+    events, _ = follow(folder.journal, offset)
+    for event in events:
+        hear(event)
+    return status
 
 
-@contextlib.contextmanager
-def _polite_end() -> Iterator[None]:
-    """Take SIGTERM as Ctrl-C while a child is attended."""
+def _still_open(folder: RunFolder) -> list[str]:
+    from seatrial.engine.undo import describe, left_behind  # noqa: PLC0415  (it imports what contacts a platform)
 
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        return [describe(injection) for injection in left_behind(folder).injections]
+    except OSError:
+        return []
 
 
 def collect(suite: str, options: Sequence[str]) -> list[dict[str, object]]:

@@ -20,7 +20,7 @@ from seatrial.entry.refusal import Refused
 from seatrial.entry.target import load_target
 from seatrial.journal.codec import encode, to_json
 from seatrial.journal.folder import RunFolder
-from seatrial.journal.reader import open_injections
+from seatrial.journal.reader import open_injections, scan
 from seatrial.model.errors import BadInput, Problem
 from seatrial.model.inventory import Role
 from seatrial.model.journal import EventKind
@@ -149,8 +149,7 @@ def _never_began(folder: RunFolder) -> int:
 
 
 def _result(folder: RunFolder, found: Run, out: Console, *, as_json: bool) -> int:
-    events = folder.events()
-    behind = open_injections(events)
+    behind = open_injections(scan(folder.journal).events)
     status = of_verdicts(found.verdicts)
     if found.state != "complete" and status is Exit.CONFORMS:
         status = Exit.INCONCLUSIVE
@@ -170,7 +169,8 @@ def _result(folder: RunFolder, found: Run, out: Console, *, as_json: bool) -> in
         return status
     for injection, _ in behind:
         out.print(f"[bold red]NOT TAKEN BACK[/] {injection.fault} of {escape(', '.join(injection.subjects))}")
-        out.print(escape(f"  by hand: {json.dumps(to_json(injection.recipe))}"))
+        for line in injection.by_hand:
+            out.print(escape(f"  by hand: {line}"))
     if behind:
         out.print(f"take it back with: seatrial undo {folder.path}")
     if found.state != "complete":
@@ -183,11 +183,15 @@ def _result(folder: RunFolder, found: Run, out: Console, *, as_json: bool) -> in
 
 def undo(options: Namespace) -> int:
     """Take back what a killed run left in the deployment, last first."""
-    folder = RunFolder.open(options.run)
+    folder = RunFolder.open(options.run, journal_alone=True)
     out = showing.console()
+    from seatrial.engine.ending import heard  # noqa: PLC0415
     from seatrial.engine.undo import Undone, describe, left_behind, undo_run  # noqa: PLC0415
 
-    if not left_behind(folder):
+    behind = left_behind(folder)
+    for problem in behind.problems:
+        out.print(f"[yellow]skipped[/] {escape(str(problem))}")
+    if not behind.injections:
         out.print("nothing was left behind")
         return Exit.CONFORMS
     target = load_target(options.target or _target_of(folder))
@@ -199,7 +203,10 @@ def undo(options: Namespace) -> int:
         elif not options.quiet:
             out.print(f"taken back: {escape(describe(undone.injection))}")
 
-    with Deployment(target) as deployment:
+    def still_open() -> list[str]:
+        return [describe(injection) for injection in left_behind(folder).injections]
+
+    with heard(still_open=still_open), Deployment(target) as deployment:
         # A deployment that can't be reached is told once, before anything is said about single injections.
         deployment.kube.can_i("list", "pods", target.namespaces.control_plane)
         done = undo_run(folder, deployment, tell=tell)
@@ -210,7 +217,7 @@ def undo(options: Namespace) -> int:
 
 def _target_of(folder: RunFolder) -> Path:
     """Return the target file that a run was started with."""
-    for event in folder.events():
+    for event in scan(folder.journal).events:
         if event.kind is EventKind.PHASE and isinstance(event.data.get("target_file"), str):
             return (folder.path / str(event.data["target_file"])).resolve()
     raise BadInput(

@@ -7,20 +7,19 @@ does nothing at all. What it wires together is in ``entry.trial`` and ``engine``
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from collections.abc import Generator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from seatrial.engine import ending
 from seatrial.entry.settling import Inconclusive, Violated
 from seatrial.model.errors import BadInput, NotPermitted, Problem, SeatrialError, UndoFailed, Unreachable
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from seatrial.engine.session import Session
     from seatrial.entry.trial import Trial
 
@@ -35,7 +34,7 @@ _MARKERS = (
     "slow: takes more than a minute",
 )
 _TRIAL: pytest.StashKey[Trial] = pytest.StashKey()
-_BEFORE: pytest.StashKey[Any] = pytest.StashKey()
+_HEARD: pytest.StashKey[ExitStack] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -122,7 +121,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         trial.open()
     except SeatrialError as error:
         _refuse(config, error)
-    config.stash[_BEFORE] = signal.signal(signal.SIGTERM, _interrupt)
+    config.stash[_HEARD] = stack = ExitStack()
+    stack.enter_context(ending.heard(still_open=trial.need().still_open))
     lifeline = config.getoption("lifeline")
     if lifeline is not None:
         threading.Thread(target=_watch, args=(lifeline,), name="lifeline", daemon=True).start()
@@ -191,8 +191,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if trial is None or trial.session is None:
         return
     interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
-    trial.close(cut_short="interrupted" if interrupted else str(session.shouldfail or "") or None)
-    signal.signal(signal.SIGTERM, session.config.stash[_BEFORE])
+    with session.config.stash[_HEARD]:
+        trial.close(cut_short="interrupted" if interrupted else str(session.shouldfail or "") or None)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -244,13 +244,8 @@ def _first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0]}" if not isinstance(error, pytest.fail.Exception) else lines[0]
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Take a polite end as Ctrl-C: what was hurt is taken back on the way out."""
-    raise KeyboardInterrupt
-
-
 def _watch(descriptor: int) -> None:
     """Wait until the other end of the pipe is gone: whoever started this trial has died."""
     while os.read(descriptor, 1):
         pass
-    os.kill(os.getpid(), signal.SIGTERM)
+    ending.ask("the command that started this trial has ended")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from seatrial.catalogue.loader import find
+from seatrial.engine.ending import shielded
 from seatrial.engine.plan import REQUIREMENT, Planned, needed_grant, plan_problems, requirements_of, tag_problems
 from seatrial.engine.session import COMPLETE, Session
 from seatrial.entry.target import load_target
@@ -134,13 +135,15 @@ class Trial:
         session = self.session
         if session is None:
             return
-        for nodeid in self.planned:
-            self.broke_off(nodeid, "did not run to its end")
-        try:
-            session.close(f"cut short: {cut_short}" if cut_short else COMPLETE)
-        except UndoFailed as error:
-            self.failure = error
-        report(session.folder)
+        with shielded(last=True):
+            with suppress(OSError):  # a journal that can't be written any more must not keep it from being taken back
+                for nodeid in self.planned:
+                    self.broke_off(nodeid, "did not run to its end")
+            try:
+                session.close(f"cut short: {cut_short}" if cut_short else COMPLETE)
+            except UndoFailed as error:
+                self.failure = error
+            report(session.folder)
 
 
 def planned_of(item: pytest.Item) -> Planned:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from seatrial import waiting
 from seatrial.faults import proof, select, wholeness
 from seatrial.faults.given import Given, of_selector
 from seatrial.model.errors import NotPermitted, Unreachable
-from seatrial.model.fault import Injection, Pick, Selector
+from seatrial.model.fault import Injection, Look, Pick, Selector
 from seatrial.model.inventory import Component, Inventory
-from seatrial.model.observation import Json, Observation
+from seatrial.model.observation import Json
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -57,42 +57,52 @@ class ScaleAway:
 
     def prepare(self, deployment: Deployment, inventory: Inventory, seed: int) -> Injection:
         """Keep every workload's replica count, in the order in which they have to go."""
-        chosen = select.resolve(self.selector, inventory, seed=seed, limits=deployment.target.limits)
+        resolved = select.resolve(self.selector, inventory, seed=seed, limits=deployment.target.limits)
+        # What is meant to have no instance (the operator of a disabled service) is away already.
+        chosen = [one for one in resolved if one.component.desired > 0]
         found = {one.component.subject: one.component for one in chosen}
         ordered = sorted(found.values(), key=_restorers_first)
         workloads = {str(entry["name"]): entry for entry in _entries(wholeness.workloads(deployment, chosen))}
-        recipe: dict[str, Json] = {"workloads": [workloads[component.name] for component in ordered]}
-        return proof.new_injection(self.kind, self.parameters(), [one.replica.subject for one in chosen], recipe)
+        kept = [workloads[component.name] for component in ordered]
+        return proof.new_injection(
+            self.kind,
+            self.parameters(),
+            [one.replica.subject for one in chosen],
+            {"workloads": list(kept)},
+            by_hand=[
+                f"kubectl scale {w['kind'].lower()} -n {w['namespace']} {w['name']} --replicas={w['desired']}"
+                for w in reversed(kept)
+            ],
+        )
 
     def inject(self, deployment: Deployment, injection: Injection) -> None:
         """Scale one after the other, each only when the one before has no pod left that could restore it."""
+        limit = proof.seconds(deployment, "repair")
         for workload in proof.entries(injection.recipe, "workloads"):
+            if not _is_prepared(_now(deployment, workload), workload):
+                raise Unreachable(f"{workload['name']} is not the prepared one any more; discover again")
             _scale(deployment, workload, 0)
-            gone, _ = proof.eventually(deployment, "repair", partial(_absent, deployment, workload))
-            if not gone:
+            waited = waiting.poll(lambda w=workload: not _present(deployment, w), bool, within_s=limit)  # type: ignore[misc]
+            if not waited.met:
                 raise Unreachable(f"the pods of {workload['name']} do not go away")
 
-    def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that no selected workload has a pod."""
+    def holds(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether no selected workload has a pod."""
+        left = [w["name"] for w in proof.entries(injection.recipe, "workloads") if _present(deployment, w)]
+        return Look(not left, {"still_there": left})
 
-        def ask() -> tuple[bool, proof.Proof]:
-            left = [w["name"] for w in proof.entries(injection.recipe, "workloads") if not _absent(deployment, w)[0]]
-            return not left, {"still_there": left}
-
-        return proof.took_hold(injection, lambda: proof.eventually(deployment, "proof", ask))
-
-    def undo(self, deployment: Deployment, injection: Injection) -> None:
-        """Give the counts back, last first, where they are 0; then wait until all are whole."""
+    def undo(self, deployment: Deployment, injection: Injection, waited_s: float) -> None:
+        """Give the counts back, last first, where they are 0; a count that somebody else has set since is theirs."""
         for workload in reversed(proof.entries(injection.recipe, "workloads")):
-            now = deployment.kube.get(workload["kind"], workload["name"], namespace=workload["namespace"])
-            # A count that somebody else has set since is theirs.
-            if now is not None and now["spec"].get("replicas") == 0:
+            if _is_away(_now(deployment, workload), workload):
                 _scale(deployment, workload, workload["desired"])
-        wholeness.wait_whole(deployment, injection)
 
-    def is_gone(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that every workload is whole."""
-        return proof.is_gone(injection, lambda: wholeness.whole(deployment, injection.recipe))
+    def gone(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether every workload has its count back and is whole."""
+        entries = proof.entries(injection.recipe, "workloads")
+        away = [w["name"] for w in entries if _is_away(_now(deployment, w), w)]
+        seen = wholeness.whole(deployment, injection.recipe)
+        return Look(seen.so and not away, {**seen.proof, "still_away": away})
 
 
 def _restorers_first(component: Component) -> tuple[bool, bool, str]:
@@ -104,8 +114,21 @@ def _restorers_first(component: Component) -> tuple[bool, bool, str]:
     )
 
 
-def _absent(deployment: Deployment, workload: Mapping[str, Any]) -> tuple[bool, proof.Proof]:
-    return not wholeness.members(deployment, workload, leaving=True), {}
+def _present(deployment: Deployment, workload: Mapping[str, Any]) -> bool:
+    return bool(wholeness.members(deployment, workload, leaving=True))
+
+
+def _now(deployment: Deployment, workload: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return deployment.kube.get(workload["kind"], workload["name"], namespace=workload["namespace"])
+
+
+def _is_prepared(now: Mapping[str, Any] | None, workload: Mapping[str, Any]) -> bool:
+    """Tell whether it still is the object that was prepared: one of the same name may be another by now."""
+    return now is not None and now["metadata"]["uid"] == workload.get("uid", now["metadata"]["uid"])
+
+
+def _is_away(now: Mapping[str, Any] | None, workload: Mapping[str, Any]) -> bool:
+    return now is not None and _is_prepared(now, workload) and now["spec"].get("replicas") == 0
 
 
 def _scale(deployment: Deployment, workload: Mapping[str, Any], replicas: int) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from seatrial.faults import proof
 from seatrial.journal.codec import decode, encode
-from seatrial.model.errors import BadInput, Problem, SeatrialError, UndoFailed
-from seatrial.model.fault import Fault, Injection
+from seatrial.model.errors import BadInput, Problem, Unreachable
+from seatrial.model.fault import Fault, Injection, Look
 from seatrial.model.inventory import Inventory
-from seatrial.model.observation import Json, Observation
+from seatrial.model.observation import Json
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -44,33 +44,38 @@ class Together:
             problem = Problem("fault together", f"parts that touch the same: {', '.join(twice)}", "disjoint parts")
             raise BadInput([problem])
         recipe: dict[str, Json] = {"parts": [encode(injection) for injection in made]}
-        return proof.new_injection(self.kind, self.parameters(), subjects, recipe)
+        return proof.new_injection(
+            self.kind,
+            self.parameters(),
+            subjects,
+            recipe,
+            costs={subject: cost for injection in made for subject, cost in injection.costs.items()},
+            by_hand=[line for injection in made for line in injection.by_hand],
+        )
 
     def inject(self, deployment: Deployment, injection: Injection) -> None:
         """Hurt, part by part, without waiting between them."""
         for part, own in self._with_own(injection):
             part.inject(deployment, own)
 
-    def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that every part took hold."""
-        seen = [part.took_hold(deployment, own) for part, own in self._with_own(injection)]
-        return proof.took_hold(injection, lambda: _all(seen, "held"))
+    def holds(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether every part has taken hold."""
+        return _all((own, part.holds(deployment, own)) for part, own in self._with_own(injection))
 
-    def undo(self, deployment: Deployment, injection: Injection) -> None:
-        """Take every part back, last first; one that fails does not keep the others from being taken back."""
-        failures: list[str] = []
+    def undo(self, deployment: Deployment, injection: Injection, waited_s: float) -> None:
+        """Try to take every part back, last first; one that fails does not keep the others from being taken back."""
+        failures: list[Exception] = []
         for part, own in reversed(self._with_own(injection)):
             try:
-                part.undo(deployment, own)
-            except SeatrialError as problem:
-                failures.append(str(problem))
+                part.undo(deployment, own, waited_s)
+            except Exception as problem:  # whatever it is: the other parts are still there
+                failures.append(problem)
         if failures:
-            raise UndoFailed("; ".join(failures))
+            raise Unreachable("; ".join(f"{type(problem).__name__}: {problem}" for problem in failures))
 
-    def is_gone(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that every part is gone."""
-        seen = [part.is_gone(deployment, own) for part, own in self._with_own(injection)]
-        return proof.is_gone(injection, lambda: _all(seen, "gone"))
+    def gone(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether every part is gone."""
+        return _all((own, part.gone(deployment, own)) for part, own in self._with_own(injection))
 
     def _with_own(self, injection: Injection) -> list[tuple[Fault, Injection]]:
         own = [decode(Injection, entry) for entry in proof.entries(injection.recipe, "parts")]
@@ -82,6 +87,9 @@ def together(*parts: Fault) -> Together:
     return Together(parts)
 
 
-def _all(seen: list[Observation], word: str) -> tuple[bool, proof.Proof]:
-    parts: list[Json] = [{"value": one.value, "error": one.error, "subject": str(one.subject)} for one in seen]
-    return all(isinstance(one.value, dict) and one.value.get(word) is True for one in seen), {"parts": parts}
+def _all(looks: Iterable[tuple[Injection, Look]]) -> Look:
+    seen = list(looks)
+    parts: list[Json] = [
+        {"fault": own.fault, "subjects": list(own.subjects), "so": look.so, **look.proof} for own, look in seen
+    ]
+    return Look(all(look.so for _, look in seen), {"parts": parts})

@@ -9,25 +9,27 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from seatrial import waiting
 from seatrial.clients.kube import Rejected
 from seatrial.faults import proof, select, wholeness
 from seatrial.faults.given import Given
-from seatrial.model.errors import NotPermitted, UndoFailed, Unreachable
-from seatrial.model.fault import Injection, Selector
-from seatrial.model.inventory import Inventory
-from seatrial.model.observation import Json, Observation
+from seatrial.model.errors import Unreachable
+from seatrial.model.fault import Injection, Look, Selector
+from seatrial.model.inventory import Component, Inventory
+from seatrial.model.observation import Json
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
     from seatrial.clients.deployment import Deployment
 
-DELETABLE = ("ConfigMap", "Deployment", "PodDisruptionBudget", "Service", "StatefulSet")
-"""Kinds whose whole content may be kept in a journal: they hold references to secrets, not secrets."""
+DELETABLE = ("PodDisruptionBudget", "Service")
+"""Kinds whose whole content may be kept in a journal, as undo needs it: they hold no secrets."""
 RESTORED_BY = "seatrial/restored-by"
-_OF_THE_PLATFORM = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink")
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_KEPT_OF_METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences")
 _SCALABLE = ("Deployment", "StatefulSet")
 
 
@@ -55,8 +57,7 @@ class DeleteObject:
         """Return why it may not run: a kind that may hold secrets, or an object that discovery has not seen."""
         if self.object_kind not in DELETABLE:
             return f"a {self.object_kind} is not deleted for a trial; only {', '.join(DELETABLE)}"
-        known = {service.subject for service in inventory.services} | {c.subject for c in inventory.components}
-        if self.object_kind in ("Service", *_SCALABLE) and self._subject not in known:
+        if self.object_kind == "Service" and self._subject not in {service.subject for service in inventory.services}:
             return f"{self._subject} was not found in this deployment"
         return None
 
@@ -65,58 +66,53 @@ class DeleteObject:
         return f"{self.object_kind.lower()}/{self.namespace}/{self.name}"
 
     def prepare(self, deployment: Deployment, inventory: Inventory, seed: int) -> Injection:
-        """Keep the whole object, so that it can be put back."""
-        _refuse_protected(deployment, self.name)
+        """Keep what is needed to put the object back."""
         found = deployment.kube.get(self.object_kind, self.name, namespace=self.namespace)
         if found is None:
             raise Unreachable(f"{self._subject} is not there")
-        recipe: dict[str, Json] = {"object": found, "uid": found["metadata"]["uid"]}
-        return proof.new_injection(self.kind, self.parameters(), [self._subject], recipe)
+        recipe: dict[str, Json] = {"object": _kept(found), "uid": found["metadata"]["uid"]}
+        return proof.new_injection(
+            self.kind,
+            self.parameters(),
+            [self._subject],
+            recipe,
+            by_hand=[
+                f"kubectl get {self.object_kind.lower()} -n {self.namespace} {self.name}; if absent, make it anew"
+            ],
+        )
 
     def inject(self, deployment: Deployment, injection: Injection) -> None:
         """Delete the object, if it still is the prepared one."""
         uid = str(injection.recipe["uid"])
         deployment.kube.delete(self.object_kind, self.name, namespace=self.namespace, uid=uid)
 
-    def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that the object is gone, or that another one stands in its place."""
+    def holds(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether the object is gone, or another one stands in its place."""
+        now = _now(deployment, injection)
+        uid = now["metadata"]["uid"] if now else None
+        return Look(uid != injection.recipe["uid"], {"old_uid": injection.recipe["uid"], "new_uid": uid})
 
-        def ask() -> tuple[bool, proof.Proof]:
-            now = _now(deployment, injection)
-            uid = now["metadata"]["uid"] if now else None
-            return uid != injection.recipe["uid"], {"old_uid": injection.recipe["uid"], "new_uid": uid}
-
-        return proof.took_hold(injection, lambda: proof.eventually(deployment, "proof", ask, every_s=0.1))
-
-    def undo(self, deployment: Deployment, injection: Injection) -> None:
-        """Wait for the operator to make the object again; make it from the recipe when that takes too long."""
-        if restored(deployment, injection, within_s=proof.seconds(deployment, "operator_reconcile")).met:
+    def undo(self, deployment: Deployment, injection: Injection, waited_s: float) -> None:
+        """Make the object from the recipe when its operator has had its time and has not made it."""
+        if _now(deployment, injection) is not None or waited_s < proof.seconds(deployment, "operator_reconcile"):
             return
-        manifest = _fresh(proof.entry(injection.recipe, "object"), injection)
         try:
-            deployment.kube.create(manifest)
+            deployment.kube.create(_fresh(proof.entry(injection.recipe, "object"), injection))
         except Rejected as refused:
             # Made by its operator in the very moment, which is as good.
-            if _now(deployment, injection) is None:
-                raise UndoFailed(f"{injection.subjects[0]} could not be put back: {refused}") from refused
+            if refused.status != HTTPStatus.CONFLICT:
+                raise
 
-    def is_gone(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that the object is there again, and a workload's instances too; says who put it back."""
-        return proof.is_gone(
-            injection, lambda: proof.eventually(deployment, "repair", lambda: self._whole(injection, deployment))
-        )
-
-    def _whole(self, injection: Injection, deployment: Deployment) -> tuple[bool, proof.Proof]:
+    def gone(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether the object is there, and who put it back."""
         now = _now(deployment, injection)
-        if now is None or now["metadata"]["uid"] == injection.recipe["uid"]:
-            return now is not None, {"restored_by": "nobody: it was not deleted" if now else None}
+        if now is None or now["metadata"].get("deletionTimestamp"):
+            return Look(so=False, proof={"restored_by": None})
+        uid = now["metadata"]["uid"]
+        if uid == injection.recipe["uid"]:
+            return Look(so=True, proof={"restored_by": "nobody: it was not deleted"})
         by_us = RESTORED_BY in (now["metadata"].get("annotations") or {})
-        seen: proof.Proof = {"restored_by": "harness" if by_us else "operator", "new_uid": now["metadata"]["uid"]}
-        if self.object_kind not in _SCALABLE:
-            return True, seen
-        status = now.get("status") or {}
-        desired = now["spec"].get("replicas", 1)
-        return status.get("readyReplicas", 0) >= desired, {**seen, "ready": status.get("readyReplicas", 0)}
+        return Look(so=True, proof={"restored_by": "harness" if by_us else "operator", "new_uid": uid})
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,61 +149,67 @@ class SetReplicas:
     def prepare(self, deployment: Deployment, inventory: Inventory, seed: int) -> Injection:
         """Keep the replica count that the operator wants."""
         component = select.components(Selector(self.component), inventory)[0]
-        _refuse_protected(deployment, component.name)
         now = deployment.kube.get(component.kind, component.name, namespace=component.namespace)
         if now is None:
             raise Unreachable(f"{component.subject} is not there any more; discover again")
-        lost = component.desired - self.to
-        allowed = deployment.target.limits.allowed(component.name)
-        if lost > allowed:
-            raise NotPermitted(f"{lost} of {component.name} would be down at once; limits.max_down allows {allowed}")
         recipe: dict[str, Json] = {
             "object_kind": component.kind,
             "name": component.name,
             "namespace": component.namespace,
+            "uid": now["metadata"]["uid"],
+            "to": self.to,
             "before": now["spec"].get("replicas", 1),
             "generation": now["metadata"]["generation"],
             "workloads": wholeness.workloads(
                 deployment, [select.Chosen(component, replica) for replica in component.replicas[:1]]
             ),
         }
-        return proof.new_injection(self.kind, self.parameters(), [component.subject], recipe)
+        return proof.new_injection(
+            self.kind,
+            self.parameters(),
+            [component.subject],
+            recipe,
+            costs={component.subject: max(0, component.desired - self.to)},
+            by_hand=[f"kubectl scale {self._resource(component)} --replicas={recipe['before']}"],
+        )
+
+    @staticmethod
+    def _resource(component: Component) -> str:
+        return f"{component.kind.lower()} -n {component.namespace} {component.name}"
 
     def inject(self, deployment: Deployment, injection: Injection) -> None:
-        """Set the other count."""
+        """Set the other count, if it still is the prepared object."""
+        now = _now(deployment, injection)
+        if now is None or now["metadata"]["uid"] != injection.recipe["uid"]:
+            raise Unreachable(f"{injection.subjects[0]} is not the prepared one any more; discover again")
         _scale(deployment, injection, self.to)
 
-    def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that the count was changed: a quick operator may have corrected it before anyone can look."""
-
-        def ask() -> tuple[bool, proof.Proof]:
-            now = _now(deployment, injection)
-            if now is None:
-                return False, {"replicas": None}
-            generation = now["metadata"]["generation"]
-            return generation > _number(injection, "generation"), {
+    def holds(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether the count was changed: a quick operator may have corrected it before anyone can look."""
+        now = _now(deployment, injection)
+        if now is None:
+            return Look(so=False, proof={"replicas": None})
+        generation = now["metadata"]["generation"]
+        return Look(
+            generation > _number(injection, "generation"),
+            {
                 "replicas": now["spec"].get("replicas"),
                 "generation_before": injection.recipe["generation"],
                 "generation": generation,
-            }
+            },
+        )
 
-        return proof.took_hold(injection, lambda: proof.eventually(deployment, "proof", ask, every_s=0.1))
-
-    def undo(self, deployment: Deployment, injection: Injection) -> None:
-        """Wait for the operator to set the count right; set it when that takes too long."""
-        if not restored(deployment, injection, within_s=proof.seconds(deployment, "operator_reconcile")).met:
+    def undo(self, deployment: Deployment, injection: Injection, waited_s: float) -> None:
+        """Set the count right when its operator has had its time and has not."""
+        wrong = _is_ours(_now(deployment, injection), injection)
+        if wrong and waited_s >= proof.seconds(deployment, "operator_reconcile"):
             _scale(deployment, injection, _number(injection, "before"))
-        wholeness.wait_whole(deployment, injection)
 
-    def is_gone(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that the count is what it was and the component whole."""
-
-        def ask() -> tuple[bool, proof.Proof]:
-            met, seen = wholeness.whole(deployment, injection.recipe)
-            right = _right(_now(deployment, injection), injection)
-            return met and right, {**seen, "replicas_as_before": right}
-
-        return proof.is_gone(injection, ask)
+    def gone(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether the count is no longer ours and the component whole."""
+        seen = wholeness.whole(deployment, injection.recipe)
+        ours = _is_ours(_now(deployment, injection), injection)
+        return Look(seen.so and not ours, {**seen.proof, "replicas_as_before": not ours})
 
 
 def restored(deployment: Deployment, injection: Injection, *, within_s: float) -> waiting.Polled[bool]:
@@ -246,16 +248,24 @@ def _number(injection: Injection, key: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _fresh(manifest: Mapping[str, Any], injection: Injection) -> dict[str, Any]:
+def _kept(found: Mapping[str, Any]) -> dict[str, Json]:
+    """Return what undo needs of an object: no status, nothing of the platform's, no copy of what somebody applied."""
+    metadata = {key: found["metadata"][key] for key in _KEPT_OF_METADATA if found["metadata"].get(key)}
+    annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != _LAST_APPLIED}
+    metadata |= {"annotations": annotations}
+    return {key: found[key] for key in ("apiVersion", "kind", "spec") if key in found} | {"metadata": metadata}
+
+
+def _fresh(kept: Mapping[str, Any], injection: Injection) -> dict[str, Any]:
     """Return the kept object as something that can be created, marked as put back by us."""
-    made: dict[str, Any] = copy.deepcopy({key: value for key, value in manifest.items() if key != "status"})
+    made: dict[str, Any] = copy.deepcopy(dict(kept))
     metadata = made["metadata"]
-    for key in _OF_THE_PLATFORM:
-        metadata.pop(key, None)
     metadata["annotations"] = {**(metadata.get("annotations") or {}), RESTORED_BY: injection.id}
     return made
 
 
-def _refuse_protected(deployment: Deployment, name: str) -> None:
-    if name in deployment.target.limits.protected:
-        raise NotPermitted(f"{name} is protected by the target's owner")
+def _is_ours(now: Mapping[str, Any] | None, injection: Injection) -> bool:
+    """Tell whether the count is the one that we have set; one that somebody else has set since is theirs."""
+    recipe = injection.recipe
+    same = now is not None and now["metadata"]["uid"] == recipe["uid"]
+    return same and now is not None and now["spec"].get("replicas", 1) == recipe["to"] != recipe["before"]

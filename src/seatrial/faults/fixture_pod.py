@@ -11,10 +11,10 @@ from seatrial.faults import proof
 from seatrial.faults.given import Given
 from seatrial.faults.wholeness import is_ready
 from seatrial.model.access import AgentAccess
-from seatrial.model.errors import UndoFailed, Unreachable
-from seatrial.model.fault import Injection
+from seatrial.model.errors import Unreachable
+from seatrial.model.fault import Injection, Look
 from seatrial.model.inventory import Inventory, Role
-from seatrial.model.observation import Json, Observation
+from seatrial.model.observation import Json
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -57,32 +57,31 @@ class AgentPod:
             "pod": name,
             "image": deployment.target.agent.image or _keystone_image(inventory),
         }
-        return proof.new_injection(self.kind, self.parameters(), [f"pod/{namespace}/{name}"], recipe)
+        return proof.new_injection(
+            self.kind,
+            self.parameters(),
+            [f"pod/{namespace}/{name}"],
+            recipe,
+            by_hand=[f"kubectl delete pod -n {namespace} {name}"],
+        )
 
     def inject(self, deployment: Deployment, injection: Injection) -> None:
         """Create the pod."""
         deployment.kube.create(_manifest(injection.recipe))
 
-    def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that the pod is ready."""
+    def holds(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether the pod is ready."""
+        pod = _pod(deployment, injection)
+        return Look(pod is not None and is_ready(pod), {"phase": pod["status"].get("phase") if pod else None})
 
-        def ask() -> tuple[bool, proof.Proof]:
-            pod = _pod(deployment, injection)
-            return pod is not None and is_ready(pod), {"phase": pod["status"].get("phase") if pod else None}
-
-        return proof.took_hold(injection, lambda: proof.eventually(deployment, "agent_start", ask))
-
-    def undo(self, deployment: Deployment, injection: Injection) -> None:
-        """Delete the pod and wait until it is gone."""
+    def undo(self, deployment: Deployment, injection: Injection, waited_s: float) -> None:
+        """Delete the pod."""
         recipe = injection.recipe
         deployment.kube.delete("Pod", proof.own_name(recipe, "pod"), namespace=str(recipe["namespace"]), grace_s=1)
-        gone, _ = proof.eventually(deployment, "repair", lambda: (_pod(deployment, injection) is None, {}))
-        if not gone:
-            raise UndoFailed(f"pod {recipe['namespace']}/{recipe['pod']} does not go away")
 
-    def is_gone(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that there is no such pod."""
-        return proof.is_gone(injection, lambda: (_pod(deployment, injection) is None, {}))
+    def gone(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether there is no such pod."""
+        return Look(_pod(deployment, injection) is None)
 
     def access(self, injection: Injection) -> AgentAccess:
         """Return how the pod is reached."""

@@ -8,14 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from seatrial import waiting
 from seatrial.faults import proof
 from seatrial.faults.given import Given
 from seatrial.model.access import ProjectsAccess
-from seatrial.model.errors import Unreachable
-from seatrial.model.fault import Injection
+from seatrial.model.fault import Injection, Look
 from seatrial.model.inventory import Inventory
-from seatrial.model.observation import Json, Observation
+from seatrial.model.observation import Json
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -48,43 +46,31 @@ class KeystoneProjects:
     def prepare(self, deployment: Deployment, inventory: Inventory, seed: int) -> Injection:
         """Choose a prefix that nobody has."""
         prefix = f"seatrial-{secrets.token_hex(3)}-"
-        return proof.new_injection(self.kind, self.parameters(), [f"projects/{prefix}"], {"prefix": prefix})
+        return proof.new_injection(
+            self.kind,
+            self.parameters(),
+            [f"projects/{prefix}"],
+            {"prefix": prefix},
+            by_hand=[f"openstack project list, and delete those whose names begin with {prefix}"],
+        )
 
     def inject(self, deployment: Deployment, injection: Injection) -> None:
         """Do nothing: the ledger makes the projects, one by one."""
 
-    def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that the prefix is free to use and that projects can be listed.
+    def holds(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether the prefix is free to use, and so whether projects can be listed."""
+        return Look(not _own(deployment, injection), dict(injection.recipe))
 
-        A service that has just lost a connection of its own may refuse one request; it is asked again for a while.
-        """
-        limit = proof.seconds(deployment, "proof")
-
-        def ask() -> tuple[bool, proof.Proof]:
-            own = waiting.persist(lambda: _own(deployment, injection), (Unreachable,), within_s=limit)
-            return not own, dict(injection.recipe)
-
-        return proof.took_hold(injection, ask)
-
-    def undo(self, deployment: Deployment, injection: Injection) -> None:
+    def undo(self, deployment: Deployment, injection: Injection, waited_s: float) -> None:
         """Delete every project with the prefix."""
-        limit = proof.seconds(deployment, "repair")
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            # Consumed, so that what went wrong with one is raised here.
+            list(pool.map(deployment.openstack.delete_project, _own(deployment, injection)))
 
-        def clean() -> None:
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                # Consumed, so that what went wrong with one is raised here.
-                list(pool.map(deployment.openstack.delete_project, _own(deployment, injection)))
-
-        waiting.persist(clean, (Unreachable,), within_s=limit, every_s=2)
-
-    def is_gone(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that no project with the prefix is left."""
-
-        def ask() -> tuple[bool, proof.Proof]:
-            left = len(_own(deployment, injection))
-            return left == 0, {"left": left}
-
-        return proof.is_gone(injection, ask)
+    def gone(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether no project with the prefix is left."""
+        left = len(_own(deployment, injection))
+        return Look(left == 0, {"left": left})
 
     def access(self, injection: Injection) -> ProjectsAccess:
         """Return under which names projects are made."""

@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from seatrial import waiting
 from seatrial.clients import rabbitmq
 from seatrial.faults import proof
 from seatrial.faults.given import Given
 from seatrial.model.access import QueueAccess
 from seatrial.model.errors import Unreachable
-from seatrial.model.fault import Injection
+from seatrial.model.fault import Injection, Look
 from seatrial.model.inventory import Component, Inventory, Resource, Role
-from seatrial.model.observation import Json, Observation
+from seatrial.model.observation import Json
 from seatrial.model.target import Grant, Secret
 
 if TYPE_CHECKING:
@@ -73,7 +72,15 @@ class BrokerQueue:
             "path_queue": f"{name}-path",
             **_as_clients_do(deployment, inventory, resource),
         }
-        return proof.new_injection(self.kind, self.parameters(), [f"queue/{resource.name}/{name}"], recipe)
+        return proof.new_injection(
+            self.kind,
+            self.parameters(),
+            [f"queue/{resource.name}/{name}"],
+            recipe,
+            by_hand=[
+                f"in a pod of broker {resource.name}: rabbitmqctl delete_user {name}, and delete its queues {name}-*"
+            ],
+        )
 
     def inject(self, deployment: Deployment, injection: Injection) -> None:
         """Add the user and give it its own queues."""
@@ -85,37 +92,25 @@ class BrokerQueue:
         allowed = ["set_permissions", "-p", str(injection.recipe["vhost"]), user, own, write, own]
         _ctl_any(deployment, injection, allowed)
 
-    def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that the user is there."""
+    def holds(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether the user is there."""
+        user = injection.recipe["user"]
+        return Look(user in _users(deployment, injection), {"user": user})
 
-        def ask() -> tuple[bool, proof.Proof]:
-            return injection.recipe["user"] in _users(deployment, injection), {"user": injection.recipe["user"]}
-
-        return proof.took_hold(injection, ask)
-
-    def undo(self, deployment: Deployment, injection: Injection) -> None:
+    def undo(self, deployment: Deployment, injection: Injection, waited_s: float) -> None:
         """Delete queues and user; absent is fine."""
         recipe = injection.recipe
-        limit = proof.seconds(deployment, "repair")
+        # Each command starts an Erlang machine, so the queues are not listed first.
+        for key in ("ledger_queue", "path_queue"):
+            queue = proof.own_name(recipe, key)
+            _ctl_any(deployment, injection, ["delete_queue", "-p", str(recipe["vhost"]), queue], absent_ok=True)
+        _ctl_any(deployment, injection, ["delete_user", proof.own_name(recipe, "user")], absent_ok=True)
 
-        def clean() -> None:
-            # Each command starts an Erlang machine, so the queues are not listed first.
-            for key in ("ledger_queue", "path_queue"):
-                queue = proof.own_name(recipe, key)
-                _ctl_any(deployment, injection, ["delete_queue", "-p", str(recipe["vhost"]), queue], absent_ok=True)
-            _ctl_any(deployment, injection, ["delete_user", proof.own_name(recipe, "user")], absent_ok=True)
-
-        waiting.persist(clean, (Unreachable,), within_s=limit, every_s=2)
-
-    def is_gone(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that neither user nor queues are there."""
-
-        def ask() -> tuple[bool, proof.Proof]:
-            queues: list[Json] = [*_left(deployment, injection)]
-            user = injection.recipe["user"] in _users(deployment, injection)
-            return not queues and not user, {"queues": queues, "user": user}
-
-        return proof.is_gone(injection, ask)
+    def gone(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether neither user nor queues are there."""
+        queues: list[Json] = [*_left(deployment, injection)]
+        user = injection.recipe["user"] in _users(deployment, injection)
+        return Look(not queues and not user, {"queues": queues, "user": user})
 
     def access(self, injection: Injection) -> QueueAccess:
         """Return how the broker's clients reach the queues."""

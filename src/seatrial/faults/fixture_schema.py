@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from seatrial import waiting
 from seatrial.clients import galera
 from seatrial.faults import proof, select
 from seatrial.faults.given import Given
 from seatrial.model.access import SchemaAccess
 from seatrial.model.errors import Unreachable
-from seatrial.model.fault import Injection
+from seatrial.model.fault import Injection, Look
 from seatrial.model.inventory import Component, Inventory, Resource, Role, ServiceObject
-from seatrial.model.observation import Json, Observation
+from seatrial.model.observation import Json
 from seatrial.model.target import Grant, Secret
 
 if TYPE_CHECKING:
@@ -70,7 +69,13 @@ class SqlSchema:
             "host": _host(inventory, resource, component),
             "port": _PORT,
         }
-        return proof.new_injection(self.kind, self.parameters(), [f"database/{resource.name}/{name}"], recipe)
+        return proof.new_injection(
+            self.kind,
+            self.parameters(),
+            [f"database/{resource.name}/{name}"],
+            recipe,
+            by_hand=[f"in a pod of Galera {resource.name}, as root: DROP DATABASE {name}; DROP USER '{name}'@'%'"],
+        )
 
     def inject(self, deployment: Deployment, injection: Injection) -> None:
         """Create schema, tables and user, as root on one member."""
@@ -85,20 +90,21 @@ class SqlSchema:
         """
         _ask_any(deployment, injection, sql)
 
-    def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that schema and user are there."""
-        return proof.took_hold(injection, lambda: _found(deployment, injection, lambda found: found == 2))
+    def holds(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether schema and user are there."""
+        [row] = _ask_any(deployment, injection, _count(injection))
+        return Look(int(row["found"]) == 2, {"found": row["found"]})
 
-    def undo(self, deployment: Deployment, injection: Injection) -> None:
-        """Drop schema and user, on whichever member can; absent is fine."""
+    def undo(self, deployment: Deployment, injection: Injection, waited_s: float) -> None:
+        """Drop schema and user on every member, since replication may be what is broken; absent is fine."""
         name = proof.own_name(injection.recipe, "database")
-        sql = f"DROP DATABASE IF EXISTS {name}; DROP USER IF EXISTS '{name}'@'%'"
-        limit = proof.seconds(deployment, "repair")
-        waiting.persist(lambda: _ask_any(deployment, injection, sql), (Unreachable,), within_s=limit, every_s=2)
+        _ask_each(deployment, injection, f"DROP DATABASE IF EXISTS {name}; DROP USER IF EXISTS '{name}'@'%'")
 
-    def is_gone(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that neither schema nor user is there."""
-        return proof.is_gone(injection, lambda: _found(deployment, injection, lambda found: found == 0))
+    def gone(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether neither schema nor user is on any member that there is."""
+        rows = _ask_each(deployment, injection, _count(injection))
+        found = {member: int(row["found"]) for member, [row] in rows.items()}
+        return Look(bool(found) and not any(found.values()), {"found": {**found}})
 
     def access(self, injection: Injection) -> SchemaAccess:
         """Return how the database's clients reach the schema."""
@@ -116,31 +122,49 @@ class SqlSchema:
         )
 
 
-def _found(deployment: Deployment, injection: Injection, good: Callable[[int], bool]) -> tuple[bool, proof.Proof]:
+def _count(injection: Injection) -> str:
     name = proof.own_name(injection.recipe, "database")
     schemas = f"(SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = '{name}')"  # noqa: S608  # checked
     users = f"(SELECT COUNT(*) FROM mysql.user WHERE user = '{name}')"  # noqa: S608  # checked
-    sql = f"SELECT {schemas} + {users} AS found"
-    rows = _ask_any(deployment, injection, sql)
-    return good(int(rows[0]["found"])), {"found": rows[0]["found"]}
+    return f"SELECT {schemas} + {users} AS found"
 
 
 def _ask_any(deployment: Deployment, injection: Injection, sql: str) -> list[dict[str, str]]:
     """Run SQL as root on the first member that can; raises the last refusal when none can."""
+    password = _root_password(deployment, injection)
+    namespace = str(injection.recipe["namespace"])
+    refusal = Unreachable("the recipe names no member")
+    for member in _members(injection):
+        try:
+            return galera.query(deployment.kube, member, sql, namespace=namespace, password=password)
+        except Unreachable as problem:
+            refusal = problem
+    raise refusal
+
+
+def _ask_each(deployment: Deployment, injection: Injection, sql: str) -> dict[str, list[dict[str, str]]]:
+    """Run SQL as root on every member that there is; raises when one that there is can't be asked."""
+    password = _root_password(deployment, injection)
+    namespace = str(injection.recipe["namespace"])
+    return {
+        member: galera.query(deployment.kube, member, sql, namespace=namespace, password=password)
+        for member in _members(injection)
+        if deployment.kube.get("Pod", member, namespace=namespace) is not None
+    }
+
+
+def _root_password(deployment: Deployment, injection: Injection) -> Secret:
     recipe = injection.recipe
     namespace = str(recipe["namespace"])
     manifest = deployment.kube.get("Galera", str(recipe["galera"]), namespace=namespace)
     if manifest is None:
         raise Unreachable(f"galera/{namespace}/{recipe['galera']} is not there")
-    password = galera.root_password(deployment.kube, manifest)
-    members = recipe["members"]
-    refusal = Unreachable("the recipe names no member")
-    for member in members if isinstance(members, list) else []:
-        try:
-            return galera.query(deployment.kube, str(member), sql, namespace=namespace, password=password)
-        except Unreachable as problem:
-            refusal = problem
-    raise refusal
+    return galera.root_password(deployment.kube, manifest)
+
+
+def _members(injection: Injection) -> list[str]:
+    members = injection.recipe["members"]
+    return [str(member) for member in members] if isinstance(members, list) else []
 
 
 def _resource(inventory: Inventory, name: str) -> Resource:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from seatrial.faults import proof, select, wholeness
 from seatrial.faults.given import Given, of_selector
-from seatrial.model.fault import Injection, Selector
+from seatrial.model.fault import Injection, Look, Selector
 from seatrial.model.inventory import Inventory
-from seatrial.model.observation import Json, Observation
+from seatrial.model.observation import Json
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -52,38 +52,31 @@ class DeletePod:
             {"namespace": one.replica.namespace, "name": one.replica.name, "uid": one.replica.uid} for one in chosen
         ]
         recipe: dict[str, Json] = {"pods": pods, "workloads": wholeness.workloads(deployment, chosen)}
-        return proof.new_injection(self.kind, self.parameters(), [one.replica.subject for one in chosen], recipe)
+        return proof.new_injection(
+            self.kind,
+            self.parameters(),
+            [one.replica.subject for one in chosen],
+            recipe,
+            by_hand=wholeness.by_hand(recipe),
+        )
 
     def inject(self, deployment: Deployment, injection: Injection) -> None:
         """Delete exactly the prepared pods: one that was replaced meanwhile has another uid and is left alone."""
         for pod in proof.entries(injection.recipe, "pods"):
             deployment.kube.delete("Pod", pod["name"], namespace=pod["namespace"], grace_s=0, uid=pod["uid"])
 
-    def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that no pod with a prepared uid exists any more."""
+    def holds(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether no pod with a prepared uid exists any more."""
+        seen = _now(deployment, injection)
+        return Look(all(new != old for _, old, new in seen), {"pods": _told(seen)})
 
-        def ask() -> tuple[bool, proof.Proof]:
-            seen = _now(deployment, injection)
-            return all(new != old for _, old, new in seen), {"pods": _told(seen)}
+    def undo(self, deployment: Deployment, injection: Injection, waited_s: float) -> None:
+        """Do nothing: their controller puts others in their place."""
 
-        return proof.took_hold(injection, lambda: proof.eventually(deployment, "proof", ask))
-
-    def undo(self, deployment: Deployment, injection: Injection) -> None:
-        """Wait until the components are whole again without the deleted pods."""
-        wholeness.wait_whole(deployment, injection, replaced=_uids(injection))
-
-    def is_gone(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that every component has all its instances, and none of them is a deleted one."""
-
-        def ask() -> tuple[bool, proof.Proof]:
-            met, seen = wholeness.whole(deployment, injection.recipe, replaced=_uids(injection))
-            return met, {**seen, "pods": _told(_now(deployment, injection))}
-
-        return proof.is_gone(injection, ask)
-
-
-def _uids(injection: Injection) -> frozenset[str]:
-    return frozenset(pod["uid"] for pod in proof.entries(injection.recipe, "pods"))
+    def gone(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether every component has all its instances; a pod that still is there was not deleted."""
+        seen = wholeness.whole(deployment, injection.recipe)
+        return Look(seen.so, {**seen.proof, "pods": _told(_now(deployment, injection))})
 
 
 def _now(deployment: Deployment, injection: Injection) -> list[tuple[str, str, str | None]]:

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
-from seatrial import waiting
 from seatrial.faults import proc, proof, select, wholeness
 from seatrial.faults.given import Given, of_selector
 from seatrial.faults.select import Chosen
-from seatrial.model.errors import BadInput, Problem, UndoFailed, Unreachable
-from seatrial.model.fault import Injection, Selector
+from seatrial.model.errors import BadInput, Problem, Unreachable
+from seatrial.model.fault import Injection, Look, Selector
 from seatrial.model.inventory import Inventory
-from seatrial.model.observation import Json, Observation
+from seatrial.model.observation import Json
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -70,27 +69,20 @@ class KillProcess(_OfProcesses):
         """Kill exactly the prepared processes; a number that another process has taken meanwhile is left alone."""
         _at_once(injection, partial(_kill, deployment))
 
-    def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove for each container that it runs no more, or runs anew."""
+    def holds(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell for each container whether it runs no more, or runs anew."""
+        seen = _at_once(injection, partial(_container_now, deployment))
+        return Look(all(one["anew"] or not one["running"] for one in seen), {"containers": list(seen)})
 
-        def ask() -> tuple[bool, proof.Proof]:
-            seen = _at_once(injection, partial(_container_now, deployment))
-            return all(one["anew"] or not one["running"] for one in seen), {"containers": list(seen)}
+    def undo(self, deployment: Deployment, injection: Injection, waited_s: float) -> None:
+        """Do nothing: the platform starts the containers again."""
 
-        return proof.took_hold(injection, lambda: proof.eventually(deployment, "proof", ask))
-
-    def undo(self, deployment: Deployment, injection: Injection) -> None:
-        """Wait until the components are whole again, with other containers."""
-        wholeness.wait_whole(deployment, injection, replaced=_killed(injection))
-
-    def is_gone(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that every component has all its instances, and none runs in a container that was killed."""
-
-        def ask() -> tuple[bool, proof.Proof]:
-            met, seen = wholeness.whole(deployment, injection.recipe, replaced=_killed(injection))
-            return met, {**seen, "containers": list(_at_once(injection, partial(_container_now, deployment)))}
-
-        return proof.is_gone(injection, ask)
+    def gone(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether every component has all its instances, and none runs in a container that was killed."""
+        seen = wholeness.whole(deployment, injection.recipe, replaced=_killed(injection))
+        return Look(
+            seen.so, {**seen.proof, "containers": list(_at_once(injection, partial(_container_now, deployment)))}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,40 +96,31 @@ class PauseProcess(_OfProcesses):
         """Freeze every process below init, the daemon first; look again for those that were born meanwhile."""
         _at_once(injection, partial(_freeze, deployment))
 
-    def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that every process below init is in state T."""
+    def holds(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether every process below init is in state T."""
+        seen = _at_once(injection, partial(_states, deployment))
+        held = all(one["processes"] and one["frozen"] == len(one["processes"]) for one in seen)
+        return Look(held, {"containers": list(seen)})
 
-        def ask() -> tuple[bool, proof.Proof]:
-            seen = _at_once(injection, partial(_states, deployment))
-            held = all(one["processes"] and one["frozen"] == len(one["processes"]) for one in seen)
-            return held, {"containers": list(seen)}
-
-        return proof.took_hold(injection, lambda: proof.eventually(deployment, "proof", ask))
-
-    def undo(self, deployment: Deployment, injection: Injection) -> None:
-        """Continue whatever is frozen in the prepared containers, then wait until their components are whole."""
-        limit = proof.seconds(deployment, "repair")
-
-        def thaw(target: Mapping[str, Any]) -> str | None:
-            # A container that is being restarted cannot be looked into for a moment.
-            done = waiting.persist(partial(_continued, deployment, target), (Unreachable,), within_s=limit)
-            return None if done else f"{target['namespace']}/{target['pod']}"
-
-        left = [name for name in _at_once(injection, thaw) if name is not None]
+    def undo(self, deployment: Deployment, injection: Injection, waited_s: float) -> None:
+        """Continue whatever is frozen in the prepared containers."""
+        left = [
+            t
+            for t, done in zip(_targets(injection), _at_once(injection, partial(_continued, deployment)), strict=True)
+            if not done
+        ]
         if left:
-            names = ", ".join(left)
-            raise UndoFailed(f"{injection.fault} {injection.id}: processes are still frozen in {names}")
-        wholeness.wait_whole(deployment, injection)
+            raise Unreachable(f"processes are still frozen in {', '.join(str(t['pod']) for t in left)}")
 
-    def is_gone(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that no process is in state T and that every component is whole."""
+    def gone(self, deployment: Deployment, injection: Injection) -> Look:
+        """Tell whether no process is in state T and every component is whole."""
+        states = _at_once(injection, partial(_states, deployment))
+        seen = wholeness.whole(deployment, injection.recipe)
+        return Look(seen.so and not any(one["frozen"] for one in states), {**seen.proof, "containers": list(states)})
 
-        def ask() -> tuple[bool, proof.Proof]:
-            states = _at_once(injection, partial(_states, deployment))
-            met, seen = wholeness.whole(deployment, injection.recipe)
-            return met and not any(one["frozen"] for one in states), {**seen, "containers": list(states)}
 
-        return proof.is_gone(injection, ask)
+def _targets(injection: Injection) -> list[dict[str, Any]]:
+    return proof.entries(injection.recipe, "processes")
 
 
 def _at_once(injection: Injection, act: Callable[[Mapping[str, Any]], T]) -> list[T]:

@@ -1,17 +1,16 @@
-"""What the faults share: identity of an injection, and the Observations that prove it."""
+"""What the faults share: the identity of an injection, and reading its recipe."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seatrial import waiting
-from seatrial.clients.looking import look
 from seatrial.model.errors import BadInput, Problem
 from seatrial.model.fault import Injection
-from seatrial.model.observation import Json, Observation, Subject
+from seatrial.model.observation import Json, Subject
 
 if TYPE_CHECKING:
     from seatrial.clients.deployment import Deployment
@@ -21,7 +20,13 @@ _OWN = re.compile(r"seatrial(-agent)?[-_][0-9a-f]{6}(-|-ledger|-path)?")
 
 
 def new_injection(
-    kind: str, parameters: Mapping[str, Json], subjects: Sequence[str], recipe: Mapping[str, Json]
+    kind: str,
+    parameters: Mapping[str, Json],
+    subjects: Sequence[str],
+    recipe: Mapping[str, Json],
+    *,
+    costs: Mapping[str, int] | None = None,
+    by_hand: Sequence[str] = (),
 ) -> Injection:
     """Return an injection with an id of its own."""
     return Injection(
@@ -30,26 +35,9 @@ def new_injection(
         parameters=dict(parameters),
         subjects=tuple(Subject(subject) for subject in subjects),
         recipe=dict(recipe),
+        costs=dict(costs or {}),
+        by_hand=tuple(by_hand),
     )
-
-
-def took_hold(injection: Injection, ask: Callable[[], tuple[bool, Proof]]) -> Observation:
-    """Return the Observation of whether the hurt is there, with its proof."""
-    return _observed("fault.took_hold", "held", injection, ask)
-
-
-def is_gone(injection: Injection, ask: Callable[[], tuple[bool, Proof]]) -> Observation:
-    """Return the Observation of whether the hurt is over, with its proof."""
-    return _observed("fault.is_gone", "gone", injection, ask)
-
-
-def eventually(
-    deployment: Deployment, budget: str, ask: Callable[[], tuple[bool, Proof]], *, every_s: float = 0.5
-) -> tuple[bool, Proof]:
-    """Ask until it is so or the named deadline has passed; the proof says how often and how long was asked."""
-    polled = waiting.poll(ask, lambda seen: seen[0], within_s=seconds(deployment, budget), every_s=every_s)
-    met, proof = polled.value
-    return met, {**proof, "polls": polled.asked, "polled_s": round(polled.took_s, 3)}
 
 
 def seconds(deployment: Deployment, budget: str) -> float:
@@ -79,14 +67,3 @@ def entry(recipe: Mapping[str, Json], key: str) -> dict[str, Any]:
     """Return a mapping out of a recipe; an absent one is empty."""
     found = recipe.get(key)
     return dict(found) if isinstance(found, dict) else {}
-
-
-def _observed(probe: str, word: str, injection: Injection, ask: Callable[[], tuple[bool, Proof]]) -> Observation:
-    several = len(injection.subjects) != 1
-    subject = Subject(f"injection/{injection.id}") if several else injection.subjects[0]
-
-    def answer() -> Json:
-        met, proof = ask()
-        return {"injection": injection.id, "fault": injection.fault, word: met, **proof}
-
-    return look(probe, subject, answer)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.faults import proof
 from seatrial.faults.select import Chosen
-from seatrial.model.errors import UndoFailed, Unreachable
-from seatrial.model.fault import Injection
+from seatrial.model.errors import Unreachable
+from seatrial.model.fault import Look
 from seatrial.model.inventory import Component
 from seatrial.model.observation import Json
 
@@ -22,9 +22,7 @@ def workloads(deployment: Deployment, chosen: Iterable[Chosen]) -> list[Json]:
     return [_workload(deployment, touched[subject]) for subject in sorted(touched)]
 
 
-def whole(
-    deployment: Deployment, recipe: Mapping[str, Json], *, replaced: frozenset[str] = frozenset()
-) -> tuple[bool, proof.Proof]:
+def whole(deployment: Deployment, recipe: Mapping[str, Json], *, replaced: frozenset[str] = frozenset()) -> Look:
     """Tell whether every component of the recipe has as many ready pods as it shall have.
 
     ``replaced``: uids of pods and ids of containers that must not be among them any more. What was killed may look
@@ -35,42 +33,51 @@ def whole(
     for workload in proof.entries(recipe, "workloads"):
         pods = members(deployment, workload)
         ready = [pod for pod in pods if is_ready(pod) and not replaced & identities(pod)]
-        enough = len(ready) >= workload["desired"] and len(pods) == len(ready)
-        met = met and enough
+        desired = _desired(deployment, workload, len(ready))
+        met = met and len(ready) >= desired and len(pods) == len(ready)
         found.append(
             {
                 "workload": f"{workload['kind'].lower()}/{workload['namespace']}/{workload['name']}",
                 "ready": [pod["metadata"]["name"] for pod in ready],
-                "desired": workload["desired"],
+                "desired": desired,
                 "not_ready": [pod["metadata"]["name"] for pod in pods if pod not in ready],
             }
         )
-    return met, {"components": found}
+    return Look(met, {"components": found})
 
 
-def wait_whole(deployment: Deployment, injection: Injection, *, replaced: frozenset[str] = frozenset()) -> None:
-    """Wait until every touched component is whole again; raises ``UndoFailed`` after the *repair* deadline."""
+def _desired(deployment: Deployment, workload: Mapping[str, Any], ready: int) -> int:
+    """Return how many it shall have: as prepared, or fewer when its owner has scaled it down or removed it since."""
+    prepared = int(workload["desired"])
+    if ready >= prepared or workload["kind"] not in ("Deployment", "StatefulSet"):
+        return prepared
+    now = deployment.kube.get(workload["kind"], workload["name"], namespace=workload["namespace"])
+    return min(prepared, int(now["spec"].get("replicas", 1))) if now is not None else 0
 
-    def ask() -> tuple[bool, proof.Proof]:
-        try:
-            return whole(deployment, injection.recipe, replaced=replaced)
-        except Unreachable as problem:
-            return False, {"error": str(problem)}
 
-    met, seen = proof.eventually(deployment, "repair", ask, every_s=1.0)
-    if not met:
-        limit = proof.seconds(deployment, "repair")
-        raise UndoFailed(f"{injection.fault} {injection.id}: not whole again within repair = {limit:g} s: {seen}")
+def by_hand(recipe: Mapping[str, Json]) -> tuple[str, ...]:
+    """Return what a person does when a component does not become whole: see why its pods are not ready."""
+    return tuple(
+        f"see why it is not whole: kubectl describe {workload['kind'].lower()} -n {workload['namespace']} "
+        f"{workload['name']}"
+        for workload in proof.entries(recipe, "workloads")
+    )
 
 
 def members(deployment: Deployment, workload: Mapping[str, Any], *, leaving: bool = False) -> list[dict[str, Any]]:
     """Return the pods of one component; with ``leaving`` also those that are being deleted, which may still work."""
     labels = ",".join(f"{key}={value}" for key, value in sorted(workload["labels"].items()))
-    found = deployment.kube.list("Pod", namespace=workload["namespace"], labels=labels)
-    return sorted(
-        (pod for pod in found if _belongs(pod, workload) and (leaving or "deletionTimestamp" not in pod["metadata"])),
-        key=lambda pod: str(pod["metadata"]["name"]),
-    )
+    found = [
+        pod
+        for pod in deployment.kube.list("Pod", namespace=workload["namespace"], labels=labels)
+        if _belongs(pod, workload) and not is_over(pod) and (leaving or "deletionTimestamp" not in pod["metadata"])
+    ]
+    return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))
+
+
+def is_over(pod: Mapping[str, Any]) -> bool:
+    """Tell whether a pod has ended for good, as evicted ones have: its controller has long made another."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
@@ -103,6 +110,7 @@ def _workload(deployment: Deployment, component: Component) -> dict[str, Json]:
         "kind": component.kind,
         "namespace": component.namespace,
         "name": component.name,
+        "uid": manifest["metadata"]["uid"],
         "desired": component.desired,
         "labels": dict((manifest["spec"].get("selector") or {}).get("matchLabels") or {}),
     }

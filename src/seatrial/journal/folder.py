@@ -16,7 +16,7 @@ from seatrial.journal.codec import decode, encode
 from seatrial.model.errors import BadInput, Problem
 from seatrial.model.inventory import Inventory
 from seatrial.model.journal import Event
-from seatrial.model.run import Run
+from seatrial.model.run import FORMAT, Run
 
 T = TypeVar("T")
 _INVENTORY = re.compile(r"inventory-(\d+)\.json")
@@ -46,16 +46,20 @@ class RunFolder:
         raise BadInput([Problem(str(out), f"99 runs named {name}", "a folder that has room for another")])
 
     @classmethod
-    def open(cls, path: Path) -> RunFolder:
-        """Return the stored run at ``path``; raises BadInput when there is none."""
+    def open(cls, path: Path, *, journal_alone: bool = False) -> RunFolder:
+        """Return the stored run at ``path``; raises BadInput when there is none.
+
+        ``journal_alone``: as undo does, which needs nothing else.
+        """
         folder = cls(path)
         if not path.is_dir():
             raise BadInput(
                 [Problem(str(path), "no such folder", "the folder of a run (reports/<time>-<target>-<suite>)")]
             )
-        missing = [part.name for part in (folder.run_json, folder.journal) if not part.is_file()]
+        needed = (folder.journal,) if journal_alone else (folder.run_json, folder.journal)
+        missing = [part.name for part in needed if not part.is_file()]
         if missing:
-            accepted = "the folder of a run, with run.json and journal.jsonl"
+            accepted = f"the folder of a run, with {' and '.join(part.name for part in needed)}"
             raise BadInput([Problem(str(path), f"no {' and no '.join(missing)}", accepted)])
         return folder
 
@@ -121,8 +125,11 @@ class RunFolder:
         save_json(self.run_json, run)
 
     def load_run(self) -> Run:
-        """Return plan, versions and verdicts; raises BadInput when they are missing or malformed."""
-        return load_json(Run, self.run_json)
+        """Return plan, versions and verdicts; raises BadInput when they are missing, malformed or of a later format."""
+        run = load_json(Run, self.run_json)
+        if run.format != FORMAT:
+            raise BadInput([Problem(f"{self.run_json}: format", str(run.format), f"{FORMAT} (of this version)")])
+        return run
 
     def events(self) -> list[Event]:
         """Return the journal; raises BadInput when it is missing or malformed before its last line."""

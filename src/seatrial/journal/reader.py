@@ -11,7 +11,7 @@ from seatrial.journal.codec import decode, parse_time
 from seatrial.model.errors import BadInput, Problem
 from seatrial.model.fault import Injection
 from seatrial.model.journal import Event, EventKind
-from seatrial.model.observation import Observation
+from seatrial.model.observation import Json, Observation, Subject
 from seatrial.model.verdict import Verdict
 
 _KINDS = {kind.value: kind for kind in EventKind}
@@ -20,41 +20,56 @@ _KEYS = frozenset(("seq", "at_utc", "mono_s", "process", "kind", "data"))
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What is in a journal file, and how it ends."""
+    """What is in a journal file, read leniently: every line that is an event counts, what else there is is told."""
 
     events: tuple[Event, ...]
+    problems: tuple[Problem, ...]
+    """Lines that are no event of this version, or out of order; not a torn last one."""
     good_bytes: int
-    """Length of the part that holds whole events."""
+    """Length of the part before a torn last line."""
     torn: bool
     """Its last line stops in the middle: the writer was killed while writing it."""
     unfinished: bool
     """Its last line is whole but for the line end."""
+    last_seq: int
+    """The greatest number that was given: no later event may have it again."""
 
 
 def read(path: Path) -> list[Event]:
     """Return all events in order; a torn last line is dropped, other malformed ones raise BadInput."""
-    return list(scan(path).events)
+    found = scan(path)
+    if found.problems:
+        raise BadInput(found.problems)
+    return list(found.events)
 
 
 def scan(path: Path) -> Scan:
-    """Read a journal and report how it ends; raises BadInput when a line other than a torn last one is malformed."""
+    """Read a journal leniently and report how it ends; raises nothing for what is in it."""
     events: list[Event] = []
-    good = 0
+    problems: list[Problem] = []
+    good = last = 0
+    torn = unfinished = False
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             whole = line.endswith(b"\n")
             event = _event(line)
-            if isinstance(event, Event) and event.seq != len(events) + 1:
-                event = f"sequence number {event.seq}"
-            if isinstance(event, str):
-                if not whole:
-                    return Scan(tuple(events), good, torn=True, unfinished=False)
-                raise BadInput([Problem(f"{path}, line {number}", event, "one journal event, in order")])
-            events.append(event)
+            if isinstance(event, str) and not whole:
+                torn = True
+                break
             good += len(line)
-            if not whole:
-                return Scan(tuple(events), good, torn=False, unfinished=True)
-    return Scan(tuple(events), good, torn=False, unfinished=False)
+            unfinished = not whole
+            where = f"{path}, line {number}"
+            if isinstance(event, str):
+                problems.append(Problem(where, event, "one journal event, in order"))
+                last += 1  # whatever it was, its number is taken
+                continue
+            if event.seq != last + 1:
+                problems.append(
+                    Problem(where, f"sequence number {event.seq}", f"one journal event, in order: {last + 1}")
+                )
+            last = max(last, event.seq)
+            events.append(event)
+    return Scan(tuple(events), tuple(problems), good, torn, unfinished, last)
 
 
 def follow(path: Path, offset: int) -> tuple[list[Event], int]:
@@ -118,12 +133,13 @@ def open_injections(events: Iterable[Event]) -> list[tuple[Injection, EventKind]
     """Return the injections that were prepared and never proven gone, oldest first, each with its last step.
 
     Also those that were only prepared: the harness may have been killed after it touched the deployment and before it
-    could say so, which is why undo works from the recipe alone and is idempotent.
+    could say so, which is why undo works from the recipe alone and is idempotent. Read leniently: what a newer version
+    has added to an injection is skipped, and what is missing of it is empty.
     """
     found: dict[str, tuple[Injection, EventKind]] = {}
     for event in events:
         if event.kind is EventKind.PREPARED:
-            injection = decode(Injection, event.data, where=f"event {event.seq}")
+            injection = _injection(event)
             found[injection.id] = (injection, event.kind)
         elif event.kind is EventKind.UNDONE:
             found.pop(str(event.data.get("injection")), None)
@@ -132,3 +148,26 @@ def open_injections(events: Iterable[Event]) -> list[tuple[Injection, EventKind]
             if key in found:
                 found[key] = (found[key][0], event.kind)
     return list(found.values())
+
+
+def _injection(event: Event) -> Injection:
+    data = event.data
+
+    def mapping(key: str) -> dict[str, Json]:
+        value = data.get(key)
+        return dict(value) if isinstance(value, dict) else {}
+
+    def texts(key: str) -> tuple[str, ...]:
+        value = data.get(key)
+        return tuple(str(entry) for entry in value) if isinstance(value, list) else ()
+
+    return Injection(
+        id=str(data.get("id") or f"event-{event.seq}"),
+        fault=str(data.get("fault")),
+        parameters=mapping("parameters"),
+        subjects=tuple(Subject(subject) for subject in texts("subjects")),
+        recipe=mapping("recipe"),
+        costs={key: cost for key, cost in mapping("costs").items() if isinstance(cost, int)},
+        by_hand=texts("by_hand"),
+        deployment={key: str(value) for key, value in mapping("deployment").items()},
+    )

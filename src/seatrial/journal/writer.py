@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -24,33 +26,41 @@ class JournalWriter:
 
     Opening a journal that a killed process left cuts off the torn line at its end (it never happened: every event that
     mattered was complete on disk before the deployment was touched) and goes on with the next sequence number.
+    A write that fails (a full disk) raises OSError, leaves the file as it was, and nothing more is written: what comes
+    after it would be read as if nothing had been lost between.
     """
 
     def __init__(self, path: Path, *, on_event: Callable[[Event], None] | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._on_event = on_event
-        self._file = path.open("ab")
+        self._fence: OSError | None = None
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            found = scan(path)
+            self._seq = found.last_seq
+            if found.torn:
+                os.ftruncate(self._fd, found.good_bytes)
+            self._end = os.fstat(self._fd).st_size
+            if found.unfinished:
+                self._put(b"\n")
         except BlockingIOError:
-            self._file.close()
+            self.close()
             raise BadInput([Problem(str(path), "a run that is still writing", "a run that has ended")]) from None
-        found = scan(path)
-        self._seq = found.events[-1].seq if found.events else 0
-        if found.torn:
-            os.truncate(path, found.good_bytes)
-        elif found.unfinished:
-            self._file.write(b"\n")
-        self._sync()
+        except BaseException:
+            self.close()
+            raise
 
     def append(self, kind: EventKind, data: Mapping[str, object]) -> Event:
-        """Write one event and return it once it is safely on disk."""
+        """Write one event and return it once it is safely on disk; raises OSError when it can't be."""
         plain = to_json(data)
         if not isinstance(plain, dict):
             msg = "an event's data is an object"
             raise HarnessBug(msg)
         with self._lock:
+            if self._fence is not None:
+                raise OSError(self._fence.errno, f"nothing more is written to {self._path}: {self._fence.strerror}")
             event = Event(
                 seq=self._seq + 1,
                 at_utc=datetime.now(UTC),
@@ -59,8 +69,7 @@ class JournalWriter:
                 kind=kind,
                 data=plain,
             )
-            self._file.write(json.dumps(encode(event), separators=(",", ":"), allow_nan=False).encode() + b"\n")
-            self._sync()
+            self._put(json.dumps(encode(event), separators=(",", ":"), allow_nan=False).encode() + b"\n")
             self._seq = event.seq
         if self._on_event is not None:
             self._on_event(event)
@@ -68,7 +77,9 @@ class JournalWriter:
 
     def close(self) -> None:
         """Release the journal; closing twice is fine."""
-        self._file.close()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     def __enter__(self) -> Self:
         return self
@@ -76,6 +87,18 @@ class JournalWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _sync(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
+    def _put(self, line: bytes) -> None:
+        """Write a line whole and to the disk, or leave the file as it was."""
+        try:
+            if self._fd < 0:
+                raise OSError(errno.EBADF, "closed")
+            if os.write(self._fd, line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._fd)
+        except BaseException as problem:
+            if isinstance(problem, OSError):
+                self._fence = problem
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._end)
+            raise
+        self._end += len(line)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from seatrial.model.inventory import Inventory
-from seatrial.model.observation import Json, Observation, Subject
+from seatrial.model.observation import Json, Subject
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -39,6 +39,14 @@ class Selector:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a hurt: whether what was asked for is so, and what shows it."""
+
+    so: bool
+    proof: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Injection:
     """A fault made ready: the resolved subjects, and the recipe to undo it as data."""
 
@@ -47,11 +55,20 @@ class Injection:
     parameters: Mapping[str, Json]
     subjects: tuple[Subject, ...]
     recipe: Mapping[str, Json] = field(default_factory=dict)
-    """All that ``undo`` and ``is_gone`` need, in a new process too. Never a secret."""
+    """All that ``undo`` and ``gone`` need, in a new process too. Never a secret."""
+    costs: Mapping[str, int] = field(default_factory=dict)
+    """How many instances of a subject it takes away at most; a subject that is not named here loses all it has."""
+    by_hand: tuple[str, ...] = ()
+    """What a person does if all else fails: at most one short line a subject."""
+    deployment: Mapping[str, str] = field(default_factory=dict)
+    """Which deployment it was prepared on (``engine.identity``); the engine fills it in and acts nowhere else."""
 
 
 class Fault(Protocol):
-    """What every fault can do. Faults are frozen dataclasses: printable, comparable, serialisable."""
+    """What every fault can do. Faults are frozen dataclasses: printable, comparable, serialisable.
+
+    None of the verbs waits: how long is waited, and how often is tried again, is the engine's affair.
+    """
 
     kind: ClassVar[str]
     """Registered name, for example ``delete_pod``."""
@@ -75,14 +92,18 @@ class Fault(Protocol):
         """Act, once, on exactly the prepared subjects."""
         ...
 
-    def took_hold(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that the deployment really is hurt (``value["held"]`` is true), or say what was seen instead."""
+    def holds(self, deployment: Deployment, injection: Injection) -> Look:
+        """Look once whether the deployment really is hurt, and as it was meant."""
         ...
 
-    def undo(self, deployment: Deployment, injection: Injection) -> None:
-        """Take the hurt back; idempotent; works from the journalled recipe alone."""
+    def undo(self, deployment: Deployment, injection: Injection, waited_s: float) -> None:
+        """Try once to take the hurt back; idempotent; works from the recipe alone, also when nothing was ever done.
+
+        ``waited_s``: how long the deployment has had to repair itself since the undoing began. What it raises means
+        that it is not taken back yet; only BadInput and HarnessBug mean that it never will be.
+        """
         ...
 
-    def is_gone(self, deployment: Deployment, injection: Injection) -> Observation:
-        """Prove that the hurt is over (``value["gone"]`` is true)."""
+    def gone(self, deployment: Deployment, injection: Injection) -> Look:
+        """Look once whether the hurt is over: by what is there, not by what was meant to be done."""
         ...

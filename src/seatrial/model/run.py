@@ -9,6 +9,9 @@ from datetime import datetime
 from seatrial.model.requirement import RequirementId
 from seatrial.model.verdict import Verdict
 
+FORMAT = 1
+"""Of the run folder: what is read strictly (to judge) is of this format; undo reads any."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -39,3 +42,4 @@ class Run:
     """One per requirement: merged over its scenarios."""
     state: str = "running"
     """running, complete, or cut short: why."""
+    format: int = FORMAT

@@ -1,0 +1,137 @@
+"""How a trial is asked to end, and why that never interrupts a clean-up.
+
+The first signal asks for an orderly end: what is going on is interrupted, and what was hurt is taken back. The second
+says that this is under way and what is still open. The third ends the process as it is. Signals that come within a
+second of each other count as one: systems that cancel a job signal every process of it, and some do so twice.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from time import monotonic
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ONE_WAVE_S = 1.0
+
+
+class Waves:
+    """Counts how often one was asked to end: what comes within a second is one asking."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._last = -ONE_WAVE_S
+
+    def again(self, *, now: float | None = None) -> bool:
+        """Take one signal; True when it begins another wave."""
+        moment = monotonic() if now is None else now
+        new = moment - self._last >= ONE_WAVE_S
+        self._last = moment
+        self.count += new
+        return new
+
+
+class Ending:
+    """What a process does about being asked to end while it may have something in a deployment."""
+
+    def __init__(self, *, still_open: Callable[[], Sequence[str]], tell: Callable[[str], None]) -> None:
+        self._waves = Waves()
+        self._still_open = still_open
+        self._tell = tell
+        self._shields = 0
+        self._pending = False
+        self.why: str | None = None
+        """Why it was asked for, once it was."""
+
+    @contextmanager
+    def shield(self, *, last: bool) -> Iterator[None]:
+        """Let nothing interrupt what is done inside; who asked meanwhile is heard afterwards, but for the last."""
+        self._shields += 1
+        try:
+            yield
+        finally:
+            self._shields -= 1
+            if last:
+                self._pending = False
+            if not self._shields and self._pending:
+                self._pending = False
+                raise KeyboardInterrupt(self.why)
+
+    def handle(self, number: int, frame: FrameType | None = None) -> None:
+        """Take a signal, in the main thread."""
+        if not self._waves.again():
+            return
+        if self._waves.count == 1:
+            self.why = self.why or f"asked to end by {signal.Signals(number).name}"
+            if not self._shields:
+                raise KeyboardInterrupt(self.why)
+            self._pending = True
+            self._tell(f"{self.why}: once what is under way is over")
+        elif self._waves.count == 2:
+            self._tell(
+                f"the clean-up is under way; still open: {listed(self._still_open())}; once more ends it as it is"
+            )
+        else:
+            self._tell(f"ended as it is; still open: {listed(self._still_open())}")
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+
+_current: list[Ending] = []
+
+
+@contextmanager
+def heard(*, still_open: Callable[[], Sequence[str]], tell: Callable[[str], None] | None = None) -> Iterator[Ending]:
+    """Take the signals that ask a process to end, for as long as this lasts; only in the main thread.
+
+    ``still_open``: what to name to whom asks again. ``tell``: how; by default to the standard error of now, whatever
+    is made of it later (pytest captures it).
+    """
+    with ExitStack() as stack:
+        if tell is None:
+            kept = os.dup(2)
+            stack.callback(os.close, kept)
+            # Written at once and whole: a handler may have interrupted whoever was writing through a buffer.
+            tell = lambda text: void(os.write(kept, f"seatrial: {text}\n".encode(errors="replace")))  # noqa: E731
+        ending = Ending(still_open=still_open, tell=tell)
+        for number in SIGNALS:
+            stack.callback(signal.signal, number, signal.signal(number, ending.handle))
+        _current.append(ending)
+        stack.callback(_current.remove, ending)
+        yield ending
+
+
+def ask(why: str) -> None:
+    """Ask for an orderly end, from any thread."""
+    if not _current:
+        _thread.interrupt_main()
+        return
+    _current[-1].why = _current[-1].why or why
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def shielded(*, last: bool = False) -> Iterator[None]:
+    """Let nothing interrupt what is done inside, if signals are heard at all.
+
+    ``last``: it is the end that was asked for, so that nobody needs to be interrupted afterwards.
+    """
+    if not _current:
+        yield
+        return
+    with _current[-1].shield(last=last):
+        yield
+
+
+def listed(names: Sequence[str], most: int = 2) -> str:
+    """Return some names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more if names else "nothing"
+
+
+def void(_: object) -> None:
+    """Take a result that nobody needs."""
