@@ -191,15 +191,17 @@ def catalog(*types: str) -> Observation:
     return seen("keystone.catalog", "cloud/test", value)
 
 
-def answer(subject: str, status: int, *, with_token: bool) -> Observation:
-    via = "pod" if subject.startswith("pod/") else "service"
-    value = {"url": "http://10.128.0.9:5000/v3/projects", "with_token": with_token, "status": status, "via": via}
+def answer(subject: str, status: int, shown: str = "nothing") -> Observation:
+    via = {"pod": "pod", "service": "service"}.get(subject.split("/", maxsplit=1)[0], "public")
+    url = "http://10.128.0.9:5000/v3/projects"
+    value = {"url": url, "shown": shown, "service": "keystone", "via": via, "status": status}
     return seen("keystone.answer", subject, value)
 
 
 def answers() -> list[Observation]:
-    subjects = [*(pod(p) for p in KEYSTONE), "service/openstack/keystone-internal", "cloud/test"]
-    return [answer(s, 200 if token else 401, with_token=token) for s in subjects for token in (False, True)]
+    inside = [*(pod(p) for p in KEYSTONE), "service/openstack/keystone-internal"]
+    refused = [answer(s, 401, shown) for s in inside for shown in ("nothing", "a made-up token")]
+    return [*refused, answer("catalog/identity", 401), answer("catalog/identity", 200, "a valid token")]
 
 
 def wsrep(i: int, **other: Any) -> Observation:

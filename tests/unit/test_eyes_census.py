@@ -186,8 +186,8 @@ def test_the_script_that_asks_tells_with_from_without_a_token(capsys: pytest.Cap
         port = gone.getsockname()[1]
         gone.close()
         urls = [f"http://127.0.0.1:{web.server_address[1]}/v3/projects", f"http://127.0.0.1:{port}/v3/projects"]
-        questions = [{"url": url, "with_token": given} for url in urls for given in (False, True)]
-        ask.main({"token": "t", "patience_s": 1.0, "questions": questions})
+        questions = [{"url": url, "token": given} for url in urls for given in (None, "t")]
+        ask.main({"patience_s": 1.0, "questions": questions})
         web.shutdown()
     without, with_token, *refused = json.loads(capsys.readouterr().out)
     assert (without, with_token) == ({"status": 401}, {"status": 200})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -125,14 +125,14 @@ def test_api_1_is_inconclusive_on_an_api_whose_protocol_was_not_proven() -> None
 
 
 def test_api_3_names_the_instance_that_lets_anybody_in() -> None:
-    open_door = eyes.answer(pod("rogue"), 200, with_token=False)
+    open_door = eyes.answer(pod("rogue"), 200)
     verdict = judged("API-3", [*eyes.conforming("API-3"), open_door])
     assert verdict.violating == (pod("rogue"),)
     assert open_door.id in verdict.seen
 
 
 def test_api_3_blames_the_instance_not_the_service_in_front_of_it() -> None:
-    doors = [eyes.answer(s, 200, with_token=False) for s in (pod("rogue"), "service/openstack/keystone-internal")]
+    doors = [eyes.answer(s, 200) for s in (pod("rogue"), "service/openstack/keystone-internal")]
     assert judged("API-3", [*eyes.conforming("API-3"), *doors]).violating == (pod("rogue"),)
     alone = judged("API-3", [*eyes.conforming("API-3"), doors[1]])
     assert alone.violating == ("service/openstack/keystone-internal",)
@@ -141,6 +141,35 @@ def test_api_3_blames_the_instance_not_the_service_in_front_of_it() -> None:
 def test_api_3_is_inconclusive_about_an_instance_that_was_not_asked() -> None:
     kept = [o for o in eyes.conforming("API-3") if o.subject != pod(KEYSTONE[1])]
     assert judged("API-3", kept).outcome is Outcome.INCONCLUSIVE
+
+
+def test_api_3_names_the_instance_that_takes_any_token_for_a_good_one() -> None:
+    verdict = judged("API-3", [*eyes.conforming("API-3"), eyes.answer(pod("rogue"), 200, "a made-up token")])
+    assert verdict.violating == (pod("rogue"),)
+    assert "made-up" in verdict.because
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(401, Outcome.VIOLATES), (503, Outcome.INCONCLUSIVE)])
+def test_api_3_names_the_public_address_that_turns_a_valid_token_away(status: int, outcome: Outcome) -> None:
+    kept = [o for o in eyes.answers() if o.subject != "catalog/identity"]
+    shut = eyes.answer("catalog/identity", status, "a valid token")
+    assert judged("API-3", [eyes.catalog("identity"), *kept, shut]).outcome is outcome
+
+
+def test_api_3_is_inconclusive_about_a_service_that_was_shown_no_valid_token() -> None:
+    kept = [o for o in eyes.conforming("API-3") if o.subject != "catalog/identity"]
+    assert "no valid token" in judged("API-3", kept).because
+
+
+def test_api_3_still_reads_what_older_runs_wrote() -> None:
+    def as_before(look: Observation) -> Observation:
+        value = dict(cast("dict[str, Any]", look.value))
+        return replace(look, value={**value, "with_token": value.pop("shown") != "nothing"})
+
+    subjects = [*(pod(name) for name in KEYSTONE), "cloud/test"]
+    shown = [(401, "nothing"), (200, "a valid token")]
+    before = [as_before(eyes.answer(s, status, token)) for s in subjects for status, token in shown]
+    assert judged("API-3", [eyes.catalog("identity"), *before]).outcome is Outcome.CONFORMS
 
 
 def test_api_3_names_a_service_that_the_catalogue_lacks() -> None:

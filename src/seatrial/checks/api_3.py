@@ -1,9 +1,10 @@
 """API-3: every service uses Keystone.
 
-Three views: the catalogue, the service users, and what each ready instance of each API, its Services and the public
-endpoint answer to somebody with and without a token.
+Three views: the catalogue, the service users, and what each ready instance of each API and its Services answer to
+somebody without a token and with a made-up one, and its public address to somebody without one and with a valid one.
 
-Not seen: what a valid token may do (policy); APIs whose protected page the probe does not know, which it names.
+Not seen: what a valid token may do (policy); whether each instance alone lets a valid token in (no pod is shown one:
+the public address answers for all); APIs whose protected page the probe does not know, which it names.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from seatrial.checks.edges import user_facing
 from seatrial.checks.reading import items, mapping, mappings, text, whole
 from seatrial.checks.weighing import Weighing, listed
 from seatrial.model.inventory import Component, Inventory, Replica, Resource, Role
-from seatrial.model.observation import Evidence, Observation
+from seatrial.model.observation import Evidence, Json, Observation
 from seatrial.model.verdict import Verdict
 
 _IDENTITY = "identity"
+NOTHING, MADE_UP, VALID = "nothing", "a made-up token", "a valid token"
+"""What somebody who asks may show."""
 
 
 def check(evidence: Evidence) -> Verdict:
@@ -39,8 +42,9 @@ def check(evidence: Evidence) -> Verdict:
     _judge_coverage(weighing, apis, asked)
     pods = sum(1 for subject in asked if subject.startswith("pod/"))
     return weighing.verdict(
-        f"every service ({listed(sorted({c.service for c in apis}))}) stands in the catalogue, and all {pods} API "
-        "instances answer 401 without a token and let a valid one in"
+        f"every service ({listed(sorted({c.service for c in apis}))}) stands in the catalogue, all {pods} API "
+        "instances answer 401 to whoever has no valid token, and each service lets a valid one in (asked at its "
+        "public address: no pod is shown one)"
     )
 
 
@@ -83,15 +87,16 @@ def _service(resource: Resource) -> str:
     return str(resource.spec.get("serviceName", resource.name))
 
 
-def _judge_answers(evidence: Evidence, weighing: Weighing) -> Mapping[str, set[bool]]:
-    """Judge every answer; returns for each subject whether it was asked without and with a token."""
-    asked: dict[str, set[bool]] = defaultdict(set)
+def _judge_answers(evidence: Evidence, weighing: Weighing) -> Mapping[str, set[str]]:
+    """Judge every answer; returns for each subject, and each service, what it was asked with."""
+    asked: dict[str, set[str]] = defaultdict(set)
     open_doors: list[Observation] = []
     for answer in (o for o in evidence.of("keystone.answer") if o.seen):
         value = mapping(answer.value)
-        status, with_token = whole(value["status"]), bool(value["with_token"])
-        asked[answer.subject].add(with_token)
-        if with_token:
+        status, shown = whole(value["status"]), _shown(value)
+        asked[answer.subject].add(shown)
+        asked[text(value["service"])].add(shown)
+        if shown == VALID:
             _judge_with(answer, status, weighing)
         elif status < HTTPStatus.MULTIPLE_CHOICES:
             open_doors.append(answer)
@@ -102,17 +107,22 @@ def _judge_answers(evidence: Evidence, weighing: Weighing) -> Mapping[str, set[b
     weighing.saw(*open_doors)
     for door in instances or open_doors:
         value = mapping(door.value)
-        why = f"{door.subject} answers {value['status']} to {value['url']} without a token"
+        why = f"{door.subject} answers {value['status']} to {value['url']} with {_shown(value)}"
         weighing.bad(door.subject, why, door)
     return asked
 
 
+def _shown(value: Mapping[str, Json]) -> str:
+    """Return what the one who asked showed; runs of version 0.1 say only whether it was a (valid) token."""
+    return text(value["shown"]) if "shown" in value else VALID if value["with_token"] else NOTHING
+
+
 def _judge_without(answer: Observation, status: int, weighing: Weighing) -> None:
-    url = mapping(answer.value)["url"]
+    value = mapping(answer.value)
     if status == HTTPStatus.UNAUTHORIZED:
         weighing.good(answer.subject, answer)
     else:
-        weighing.doubt(f"{answer.subject} answers {status}, not 401, to {url} without a token", answer)
+        weighing.doubt(f"{answer.subject} answers {status}, not 401, to {value['url']} with {_shown(value)}", answer)
 
 
 def _judge_with(answer: Observation, status: int, weighing: Weighing) -> None:
@@ -125,11 +135,14 @@ def _judge_with(answer: Observation, status: int, weighing: Weighing) -> None:
         weighing.doubt(f"{answer.subject} answers {status} to {url} with a valid token", answer)
 
 
-def _judge_coverage(weighing: Weighing, apis: list[Component], asked: Mapping[str, set[bool]]) -> None:
-    missing = [r for c in apis for r in _serving(c) if asked.get(r.subject) != {False, True}]
+def _judge_coverage(weighing: Weighing, apis: list[Component], asked: Mapping[str, set[str]]) -> None:
+    replicas = [replica.subject for component in apis for replica in _serving(component)]
+    missing = [s for s in replicas if NOTHING not in asked.get(s, ()) or not {MADE_UP, VALID} & asked.get(s, set())]
     if missing:
-        names = listed([r.subject for r in missing])
-        weighing.doubt(f"not asked both with and without a token: {names}")
+        weighing.doubt(f"not asked both without a token and with one: {listed(missing)}")
+    closed = [name for name in sorted({c.service for c in apis}) if VALID not in asked.get(name, ())]
+    if closed:
+        weighing.doubt(f"shown no valid token at a public address: {listed(closed)}")
 
 
 def _serving(component: Component) -> list[Replica]:

@@ -9,6 +9,8 @@ client pods are no components that could scale; neither are workloads that are s
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from seatrial.checks.edges import HARNESS
 from seatrial.checks.reading import mapping, mappings, whole
 from seatrial.checks.weighing import Weighing
@@ -83,6 +85,7 @@ def _serving(evidence: Evidence) -> dict[str, Observation]:
             if caller.get("subject") and edge["protocol"] == "amqp" and caller.get("role") == Role.WORKER.value:
                 found[str(caller["subject"])] = census
     for answer in (o for o in evidence.of("keystone.answer") if o.seen):
-        if mapping(answer.value)["with_token"] and whole(mapping(answer.value)["status"]) < 300:
+        # Whoever refuses a stranger works; whoever has no answer of its own does not.
+        if whole(mapping(answer.value)["status"]) < HTTPStatus.INTERNAL_SERVER_ERROR:
             found[str(answer.subject)] = answer
     return found

@@ -49,6 +49,8 @@ def query(
 ) -> list[dict[str, str]]:
     """Run statements as root on this member and return the rows, by column, of the one statement that gives any.
 
+    Several that give the same columns are told one after the other, each with its header as a row before its own.
+
     Raises ``SqlRefused`` when the server refuses one, ``Unreachable`` when there is no server to ask.
     """
     stdin = f"{password.reveal()}\n{sql.rstrip().rstrip(';')};\n"

@@ -56,10 +56,11 @@ class Loss(StrEnum):
         return kinds[self](selector)
 
 
-def look_at_connections(session: Session) -> tuple[Observation, ...]:
+def look_at_connections(session: Session, *, spared: Sequence[str] = ()) -> tuple[Observation, ...]:
     """Watch the sockets of all pods for the census window, and the database's sessions meanwhile.
 
     Nothing is watched twice: what another scenario saw counts for this one too, as long as nothing was disrupted since.
+    ``spared``: what is hurt at the moment; nobody speaks to the listeners of its components.
     """
     known = session.recall("connections")
     if known:
@@ -68,7 +69,7 @@ def look_at_connections(session: Session) -> tuple[Observation, ...]:
     inventory = session.inventory()
     window = session.budgets["census_window"]
     with ThreadPoolExecutor(2) as pool:
-        seen = pool.submit(census.watch, session.deployment, inventory, watch_s=window)
+        seen = pool.submit(census.watch, session.deployment, inventory, watch_s=window, spared=spared)
         sessions = pool.submit(galera.sessions, session.deployment, inventory, watch_s=window)
         looks = session.record_all((*seen.result(), *sessions.result()))
     return session.remember("connections", looks)
@@ -90,7 +91,7 @@ def look_at_catalogue(session: Session) -> tuple[Observation, ...]:
 
 
 def ask_with_and_without_token(session: Session) -> tuple[Observation, ...]:
-    """Ask every instance, Service and public address of every API, with a valid token and without one."""
+    """Ask every instance and Service of every API without a token and with a false one, its public address with one."""
     return session.record_all(keystone.answers(session.deployment, session.inventory()))
 
 
@@ -209,7 +210,7 @@ def lose_leading_member(
 def lose_operators(session: Session, loss: Loss) -> Disruption[Any]:
     """Lose all operators at once, the meta-operator included, and watch connections while they are down."""
     disruption = session.disrupt(loss.of(Selector(OPERATORS, Pick.ALL)))
-    look_at_connections(session)
+    look_at_connections(session, spared=[operator.component.subject for operator in session.inventory().operators])
     return disruption
 
 

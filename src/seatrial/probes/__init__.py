@@ -9,9 +9,10 @@ call                                                        observations        
 ``census.watch(deployment, inventory, watch_s=60)``         one ``census``                observe (pods/exec)
 ``keystone.catalog(deployment)``                            one ``keystone.catalog``      observe
 ``keystone.answers(deployment, inventory)``                 ``keystone.answer`` for each  observe (pods/exec)
-                                                            instance, Service and public
-                                                            endpoint, with and without
-                                                            token
+                                                            instance and Service without a
+                                                            token and with a made-up one,
+                                                            and each public endpoint
+                                                            without one and with a valid one
 ``galera.status(deployment, inventory)``                    ``galera.status`` per member  observe (pods/exec)
 ``galera.sessions(deployment, inventory, watch_s=10)``      ``galera.sessions`` per       observe (pods/exec)
                                                             member

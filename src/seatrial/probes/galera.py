@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -119,7 +120,7 @@ def sessions(deployment: Deployment, inventory: Inventory, *, watch_s: float = 1
             peers = {**_peers(kube, member.namespace), **before}
             return {
                 "cluster": member.cluster,
-                "sessions": [_session(row, peers) for row in rows],
+                "sessions": [_session(who, seen, peers) for who, seen in sorted(_counted(rows).items())],
                 "accounts": accounts,
                 "samples": samples,
                 "watched_s": watch_s,
@@ -133,13 +134,14 @@ def sessions(deployment: Deployment, inventory: Inventory, *, watch_s: float = 1
         return tuple(pool.map(lambda pair: one(*pair), asks))
 
 
-def _session(row: Mapping[str, str], peers: Mapping[str, Json]) -> Json:
+def _session(who: tuple[str, str, str], seen: int, peers: Mapping[str, Json]) -> Json:
+    user, host, schema = who
     return {
-        "user": row["user"],
-        "host": row["host"],
-        "db": None if row["db"] == "NULL" else row["db"],
-        "peer": peers.get(row["host"]),
-        "seen": int(row["seen"]),
+        "user": user,
+        "host": host,
+        "db": None if schema == "NULL" else schema,
+        "peer": peers.get(host),
+        "seen": seen,
     }
 
 
@@ -214,21 +216,28 @@ def _told(
     return answer
 
 
+_USER, _HOST, _SCHEMA = "its_user", "its_host", "its_schema"
+
+
 def _sampling(samples: int, every_s: float) -> str:
-    """Return statements that look at the process list again and again, in one session, and give one result."""
+    """Return statements that look at the process list again and again, in one session, and write nothing anywhere."""
     look_once = (
-        "INSERT INTO seen SELECT user, LEFT(host, LENGTH(host) - LOCATE(':', REVERSE(host))), IFNULL(db, 'NULL'), 1"
-        " FROM information_schema.processlist"
+        f"SELECT user AS {_USER}, LEFT(host, LENGTH(host) - LOCATE(':', REVERSE(host))) AS {_HOST},"  # noqa: S608
+        f" IFNULL(db, 'NULL') AS {_SCHEMA} FROM information_schema.processlist"
         " WHERE id <> CONNECTION_ID() AND user NOT IN ('system user', 'event_scheduler', 'unauthenticated user')"
-        " GROUP BY 1, 2, 3 ON DUPLICATE KEY UPDATE times = times + 1; "
+        " GROUP BY 1, 2, 3"
     )
-    # A temporary table lives in the session alone: nothing is written to the deployment, and nothing replicates.
-    start = (
-        "CREATE TEMPORARY TABLE mysql.seen (user VARCHAR(128), host VARCHAR(128), db VARCHAR(64), times INT,"
-        " PRIMARY KEY (user, host, db)) ENGINE=MEMORY; USE mysql; "
+    return f"; DO SLEEP({every_s:.3f}); ".join([look_once] * samples)
+
+
+def _counted(rows: Sequence[Mapping[str, str]]) -> Counter[tuple[str, str, str]]:
+    """Return in how many samples each (user, peer address, schema) was seen.
+
+    Every sample that shows anything comes with a header of its own, which reads as a row of the columns' names.
+    """
+    return Counter(
+        (row[_USER], row[_HOST], row[_SCHEMA]) for row in rows if any(name != cell for name, cell in row.items())
     )
-    rounds = f"{look_once} DO SLEEP({every_s:.3f}); " * samples
-    return f"{start}{rounds}SELECT user, host, db, times AS seen FROM seen"  # noqa: S608  # constants only
 
 
 def _accounts(kube: Kube, cluster: str, namespace: str) -> dict[str, Json]:

@@ -100,11 +100,11 @@ def directory(
     by_ip: dict[str, Party] = {}
     for pod in others:
         place = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-        for ip in _addresses(pod):
+        for ip in addresses(pod):
             by_ip[ip] = Party(PLATFORM, place)
     for pod in pods:
         party = pod_party(pod, inventory)
-        for ip in _addresses(pod):
+        for ip in addresses(pod):
             by_ip[ip] = party
     node_ips, ranges = _nodes(nodes, networks)
     return Directory(by_ip, node_ips, _frontends(inventory, by_ip, pods), ranges)
@@ -134,7 +134,7 @@ def _all(inventory: Inventory) -> tuple[Component, ...]:
     return (*inventory.components, *(operator.component for operator in inventory.operators))
 
 
-def _addresses(pod: Manifest) -> list[str]:
+def addresses(pod: Manifest) -> list[str]:
     """Return the pod's own addresses; none for one that borrows its node's."""
     status = pod.get("status") or {}
     if (pod.get("spec") or {}).get("hostNetwork"):
@@ -175,7 +175,7 @@ def _nodes(nodes: Iterable[Manifest], networks: Iterable[PodNetwork]) -> tuple[d
 def _frontends(
     inventory: Inventory, by_ip: Mapping[str, Party], pods: Iterable[Manifest]
 ) -> dict[tuple[str, int], Frontend]:
-    ips = {(p["metadata"]["namespace"], p["metadata"]["name"]): _addresses(p) for p in pods}
+    ips = {(p["metadata"]["namespace"], p["metadata"]["name"]): addresses(p) for p in pods}
     found: dict[tuple[str, int], Frontend] = {}
     for service in inventory.services:
         backends = frozenset(ip for pod in service.backends for ip in ips.get((service.namespace, pod), ()))

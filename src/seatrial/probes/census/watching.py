@@ -14,7 +14,7 @@ import itertools
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from seatrial.clients.looking import observed
 from seatrial.model.errors import NotPermitted, Unreachable
 from seatrial.model.inventory import Inventory
 from seatrial.model.observation import Json, Observation
-from seatrial.probes.census import parties
+from seatrial.probes.census import parties, ports
 from seatrial.probes.census.joining import Edge, Proof, Seen, join
 from seatrial.probes.census.parties import Directory, Party, PodNetwork
 from seatrial.probes.census.sockets import SCRIPT, End, Sample, parse
@@ -61,10 +61,17 @@ class _Watch:
 
 
 def watch(
-    deployment: Deployment, inventory: Inventory, *, watch_s: float = TIME_WAIT_S, every_s: float = _EVERY_S
+    deployment: Deployment,
+    inventory: Inventory,
+    *,
+    watch_s: float = TIME_WAIT_S,
+    every_s: float = _EVERY_S,
+    spared: Collection[str] = (),
 ) -> tuple[Observation, ...]:
     """Watch all connections of the deployment for ``watch_s`` seconds and return one ``census`` Observation.
 
+    Listeners are spoken to at the end, those only of which a Service or a pod declares that clients come to them;
+    ``spared``: subjects that are hurt meanwhile, whose components nobody speaks to.
     ``every_s``: seconds between two samples of a pod; at most 55, or calls could slip through. The value is {watched_s,
     samples, from, to, read: [subject], unread: [{subject, why}], edges: [{from, to, port, via, protocol, proof,
     count}],
@@ -75,7 +82,9 @@ def watch(
     every_s = min(every_s, TIME_WAIT_S - _MARGIN_S)
     asked_at, started = datetime.now(UTC), time.monotonic()
     try:
-        value: Json = _census(deployment, inventory, until=started + watch_s, every_s=every_s, asked_at=asked_at)
+        value: Json = _census(
+            deployment, inventory, until=started + watch_s, every_s=every_s, asked_at=asked_at, spared=spared
+        )
         error = None
     except (Unreachable, NotPermitted) as problem:
         value, error = None, f"{type(problem).__name__}: {problem}"
@@ -84,7 +93,13 @@ def watch(
 
 
 def _census(
-    deployment: Deployment, inventory: Inventory, *, until: float, every_s: float, asked_at: datetime
+    deployment: Deployment,
+    inventory: Inventory,
+    *,
+    until: float,
+    every_s: float,
+    asked_at: datetime,
+    spared: Collection[str],
 ) -> dict[str, Json]:
     kube, state, samples = deployment.kube, _Watch(), 0
     while True:
@@ -104,7 +119,8 @@ def _census(
         networks=state.networks,
     )
     book = parties.platform_api(book, platform)
-    proofs, spoken_error = _speak(kube, inventory, state, platform)
+    known = ports.declared(inventory, state.pods.values(), spared=spared)
+    proofs, spoken_error = _speak(kube, inventory, known & state.seen.listeners.keys(), platform)
     read, unread = _coverage(state)
     seen, departed = state.seen.without_calls_from(CALLS_FROM).of_the_watch(book)
     edges = join(seen, book, proofs)
@@ -225,10 +241,10 @@ def _coverage(state: _Watch) -> tuple[list[str], list[dict[str, Json]]]:
 
 
 def _speak(
-    kube: Kube, inventory: Inventory, state: _Watch, platform: Manifest | None
+    kube: Kube, inventory: Inventory, listeners: Collection[End], platform: Manifest | None
 ) -> tuple[dict[End, Proof], str | None]:
-    """Speak to every listener, from inside; returns what they said, or why nobody could be spoken to."""
-    ends: list[Json] = [[end.ip, end.port] for end in sorted(state.seen.listeners)]
+    """Speak to listeners, from inside; returns what they said, or why nobody could be spoken to."""
+    ends: list[Json] = [[end.ip, end.port] for end in sorted(listeners)]
     if platform is not None:
         ends += [[platform["spec"]["clusterIP"], int(port["port"])] for port in platform["spec"]["ports"]]
     if not ends:

@@ -1,4 +1,4 @@
-"""What Keystone says, and what every API instance says to someone with and without a token."""
+"""What Keystone says, and what every API instance says to someone without a token, or with a false one."""
 
 from __future__ import annotations
 

@@ -1,16 +1,19 @@
 """Every instance of every API, asked for something protected: by pod address, through its Services, and from outside.
 
 A load balancer hides an instance that lets everybody in behind others that don't; so each ready backend of an API's
-Services is asked by its own address, from inside the cluster.
+Services is asked by its own address, from inside the cluster. It is shown no token, or one that is made up: a token
+that opens something goes to the catalogue's public addresses alone, as those of all users do.
 """
 
 from __future__ import annotations
 
 import importlib.resources
+import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -34,8 +37,23 @@ PROTECTED: Mapping[str, str] = {
     "designate": "/v2/zones",
 }
 """A page of each API that nobody may see without a token (each project's API reference)."""
+TYPES: Mapping[str, str] = {
+    "identity": "keystone",
+    "placement": "placement",
+    "image": "glance",
+    "compute": "nova",
+    "network": "neutron",
+    "orchestration": "heat",
+    "key-manager": "barbican",
+    "load-balancer": "octavia",
+    "dns": "designate",
+}
+"""Which service has which type in the catalogue (service-types authority)."""
+NOTHING, MADE_UP, VALID = "nothing", "a made-up token", "a valid token"
+"""What somebody who asks may show."""
 _ENDPOINTS = ("internal", "public", "admin")
 _PATIENCE_S = 10.0
+_Catalog = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +62,32 @@ class _Question:
     service: str
     via: str
     url: str
-    with_token: bool
+    shown: str
 
 
 def answers(deployment: Deployment, inventory: Inventory) -> tuple[Observation, ...]:
-    """Return ``keystone.answer`` Observations: for each ready instance, Service and public address, two each.
+    """Return ``keystone.answer`` Observations: two for each ready instance and Service, and for each public address.
 
-    The value is {url, with_token, status, service, via}; ``via`` is pod, service or public.
+    The value is {url, shown, status, service, via}; ``via`` is pod, service or public; ``shown`` is nothing, or a
+    made-up token (to instances and Services), or a valid one (to public addresses, and to nobody else).
     """
     try:
-        places = _addresses(deployment, inventory)
-        token = deployment.openstack.token().reveal()
+        catalog = deployment.openstack.catalog()
+        places = _addresses(deployment, inventory, catalog)
     except (Unreachable, NotPermitted) as problem:
         return (_blind(f"cloud/{deployment.target.cloud.name}", problem),)
-    questions = [_Question(*place, with_token=given) for place in places for given in (False, True)]
-    return (*_from_inside(deployment, inventory, questions, token), *_from_outside(deployment))
+    questions = [_Question(*place, shown=shown) for place in places for shown in (NOTHING, MADE_UP)]
+    return (*_from_inside(deployment, inventory, questions), *_from_outside(deployment, catalog))
 
 
-def _from_inside(
-    deployment: Deployment, inventory: Inventory, questions: list[_Question], token: str
-) -> list[Observation]:
+def _from_inside(deployment: Deployment, inventory: Inventory, questions: list[_Question]) -> list[Observation]:
     if not questions:
         return []
     source = (importlib.resources.files("seatrial.probes.keystone") / "ask.py").read_text(encoding="utf-8")
-    asked = cast("list[Json]", [{"url": q.url, "with_token": q.with_token} for q in questions])
-    config: dict[str, Json] = {"token": token, "patience_s": _PATIENCE_S, "questions": asked}
+    # Of the shape that Keystone gives, so that it is looked at, and not turned away for its looks.
+    made_up = f"gAAAAAB{secrets.token_urlsafe(132)}"
+    asked = cast("list[Json]", [{"url": q.url, "token": made_up if q.shown == MADE_UP else None} for q in questions])
+    config: dict[str, Json] = {"patience_s": _PATIENCE_S, "questions": asked}
     asked_at, started = datetime.now(UTC), time.monotonic()
     try:
         told = in_pod.run_anywhere(deployment.kube, in_pod.places(inventory), source, config, timeout_s=120)
@@ -84,38 +103,55 @@ def _from_inside(
 def _answer(question: _Question, said: Mapping[str, Any], asked_at: datetime, took_s: float) -> Observation:
     value: Json = {
         "url": question.url,
-        "with_token": question.with_token,
+        "shown": question.shown,
         "service": question.service,
         "via": question.via,
         "status": said.get("status"),
     }
     error = said.get("error")
     if error is not None:
-        how = "with" if question.with_token else "without"
-        error = f"GET {question.url} {how} a token: {error}"
+        error = f"GET {question.url} with {question.shown}: {error}"
     return observed("keystone.answer", question.subject, value, asked_at=asked_at, took_s=took_s, error=error)
 
 
-def _from_outside(deployment: Deployment) -> list[Observation]:
-    """Ask Keystone where users are told to find it."""
+def _from_outside(deployment: Deployment, catalog: _Catalog) -> list[Observation]:
+    """Ask each API where users are told to find it, as they do: over the cloud's own client."""
     cloud = deployment.openstack
-    root = cloud.public_url.removesuffix("/v3")
 
-    def ask(*, with_token: bool) -> Json:
-        url = root + PROTECTED["keystone"]
-        status = cloud.get(url, token=with_token, timeout_s=_PATIENCE_S).status
-        return {"url": url, "with_token": with_token, "service": "keystone", "via": "public", "status": status}
+    def ask(service: str, url: str, shown: str) -> Json:
+        status = cloud.get(url, token=shown == VALID, timeout_s=_PATIENCE_S).status
+        return {"url": url, "shown": shown, "service": service, "via": "public", "status": status}
 
-    subject = f"cloud/{deployment.target.cloud.name}"
     return [
-        look("keystone.answer", subject, lambda: ask(with_token=False)),
-        look("keystone.answer", subject, lambda: ask(with_token=True)),
+        look("keystone.answer", f"catalog/{kind}", partial(ask, TYPES[kind], page, shown))
+        for kind, page in _public(catalog)
+        for shown in (NOTHING, VALID)
     ]
 
 
-def _addresses(deployment: Deployment, inventory: Inventory) -> list[tuple[str, str, str, str]]:
+def _public(catalog: _Catalog) -> list[tuple[str, str]]:
+    """Return (type, protected page) of each public endpoint of an API whose protected page is known."""
+    found: dict[tuple[str, str], None] = {}
+    for entry in catalog:
+        kind = str(entry.get("type", ""))
+        for endpoint in entry.get("endpoints") or []:
+            if kind in TYPES and endpoint.get("interface") == "public":
+                found[kind, protected_page(str(endpoint.get("url", "")), PROTECTED[TYPES[kind]])] = None
+    return list(found)
+
+
+def protected_page(url: str, page: str) -> str:
+    """Return where a page is below an endpoint; the endpoint may end in the API's version, or in a project, or not."""
+    parts = urlsplit(url)
+    version = page.split("/")[1]
+    before = parts.path.rstrip("/").split("/")
+    root = "/".join(before[: before.index(version)] if version in before else before)
+    return f"{parts.scheme}://{parts.netloc}{root}{page}"
+
+
+def _addresses(deployment: Deployment, inventory: Inventory, catalog: _Catalog) -> list[tuple[str, str, str, str]]:
     """Return (subject, service, via, url) of everything that answers for an API inside the cluster."""
-    schemes = _schemes(deployment)
+    schemes = _schemes(catalog)
     found: dict[tuple[str, str, str, str], None] = {}
     for service in inventory.services:
         path = PROTECTED.get(service.service)
@@ -148,10 +184,10 @@ def _backends(kube: Kube, service: ServiceObject) -> list[tuple[str, str, int]]:
     ]
 
 
-def _schemes(deployment: Deployment) -> dict[tuple[str, int], str]:
+def _schemes(catalog: _Catalog) -> dict[tuple[str, int], str]:
     """Return http or https by (Service name, port) and by port alone, as the catalogue's internal endpoints say."""
     found: dict[tuple[str, int], str] = {}
-    for entry in deployment.openstack.catalog():
+    for entry in catalog:
         for endpoint in entry.get("endpoints") or []:
             parts = urlsplit(str(endpoint.get("url", "")))
             if endpoint.get("interface") == "internal" and parts.hostname:

@@ -1,7 +1,8 @@
 """Asks HTTP servers for a page, with and without a token. This file travels into a pod and runs there by itself.
 
-Standard library only, Python 3.9 and later. ``CONFIG = {"token": ..., "patience_s": ..., "questions": [{"url": ...,
-"with_token": ...}, ...]}``; prints the list of answers in the same order: ``{"status": 401}`` or ``{"error": "..."}``.
+Standard library only, Python 3.9 and later. ``CONFIG = {"patience_s": ..., "questions": [{"url": ..., "token": ... or
+null}, ...]}``; prints the list of answers in the same order: ``{"status": 401}`` or ``{"error": "..."}``. It is never
+given a token that is worth anything.
 """
 
 from __future__ import annotations
@@ -47,8 +48,7 @@ def main(config: dict[str, Any]) -> None:
     """Ask all questions and print the answers."""
 
     def one(question: dict[str, Any]) -> dict[str, Any]:
-        token = config["token"] if question["with_token"] else None
-        return ask(question["url"], token, config.get("patience_s", 10.0))
+        return ask(question["url"], question["token"], config.get("patience_s", 10.0))
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         print(json.dumps(list(pool.map(one, config["questions"]))))  # noqa: T201  # its answer, not a log
