@@ -1,19 +1,14 @@
-"""Laws of merging, of limits and of seeds."""
+"""Laws of merging and of seeds."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.engine.judging import merged
-from seatrial.engine.limits import over_limit
 from seatrial.engine.seeds import derived
-from seatrial.model.inventory import Component, Inventory, Replica, Role
 from seatrial.model.observation import ObservationId, Subject
 from seatrial.model.requirement import RequirementId
-from seatrial.model.target import Limits
 from seatrial.model.verdict import Outcome, Verdict, merge
 
 outcomes = st.sampled_from(Outcome)
@@ -64,30 +59,3 @@ def test_choices_are_a_function_of_the_seed(seed: int, name: str, number: int) -
     assert derived(seed, name, number) == derived(seed, name, number)
     assert derived(seed, name, number) != derived(seed, name, number + 1)
     assert 0 <= derived(seed, name) < 2**63
-
-
-def cluster(size: int) -> Inventory:
-    """Return an inventory with one component of this many instances."""
-    replicas = tuple(
-        Replica(f"db-{n}", "ns", f"u{n}", f"node-{n}", f"10.0.0.{n}", True, "Running", ()) for n in range(size)
-    )
-    component = Component("galera", "db", "StatefulSet", "ns", Role.DATABASE, size, replicas, ())
-    return Inventory(datetime.now(UTC), (), (component,), (), (), (), ())
-
-
-@given(st.integers(0, 7), st.integers(0, 7), st.data())
-def test_never_more_are_down_at_once_than_the_owner_allows(size: int, limit: int, data: st.DataObject) -> None:
-    """Whatever is asked for on top of whatever is down: allowed exactly when the sum stays within the limit."""
-    names = [Subject(f"pod/ns/db-{n}") for n in range(size)]
-    pick = st.sets(st.sampled_from(names)) if names else st.just(set())
-    wanted, already = data.draw(pick), data.draw(pick)
-    reason = over_limit(Limits({"db": limit}), cluster(size), wanted, already)
-    assert (reason is None) == (not wanted or len(wanted | already) <= limit)
-
-
-@given(st.sampled_from(["db-1", "db", "galera", "db-*", "pod/ns/db-1"]))
-def test_protected_names_are_never_touched(protected: str) -> None:
-    """An instance is protected by its own name, its component's, its service's, or a pattern."""
-    reason = over_limit(Limits({"*": 9}, (protected,)), cluster(3), [Subject("pod/ns/db-1")])
-    assert reason is not None
-    assert "protected" in reason

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.faults.select import Infeasible, resolve
+from seatrial.faults.select import Infeasible, first_cluster, resolve
 from seatrial.model.errors import BadInput
 from seatrial.model.fault import Pick, Selector
-from seatrial.model.inventory import Component, Container, Inventory, Replica, Role, ServiceObject
+from seatrial.model.inventory import Component, Container, Inventory, Owner, Replica, Role, ServiceObject
 from seatrial.model.target import Limits
 
 
@@ -83,28 +84,71 @@ def test_the_same_seed_chooses_the_same_and_order_does_not_matter(size: int, see
     assert names(pick, inventory, seed) == names(pick, turned, seed)
 
 
-@given(st.integers(1, 9), st.integers(0, 9), st.integers(0, 9), seeds, st.sampled_from(list(Pick)))
-def test_a_limit_counts_what_is_down_already(size: int, down: int, allowed: int, seed: int, pick: Pick) -> None:
-    """Whatever is chosen, no more than the limit is down then."""
-    down = min(down, size)
-    inventory = cluster(size, down=down, active=0)
-    if pick is Pick.NAMED:
-        return
-    try:
-        taken = names(pick, inventory, seed, Limits({"db": allowed}))
-    except Infeasible:
-        return
-    not_ready = {f"db-{number}" for number in range(size - down, size)}
-    assert len(set(taken) | not_ready) <= allowed
-
-
-@given(st.integers(2, 9), seeds)
-def test_protected_instances_are_never_taken(size: int, seed: int) -> None:
-    """One of N avoids them; all of N is refused."""
-    limits = Limits({"*": 99}, protected=("db-0",))
+@given(st.integers(2, 9), seeds, st.sampled_from(["db-0", "pod-name=db-0", "pod/*/db-0", "d?-0"]))
+def test_where_the_choice_is_free_a_protected_instance_is_not_chosen(size: int, seed: int, pattern: str) -> None:
+    """However the owner wrote it: another one would do, so a trial need not be refused for it."""
+    limits = Limits({"*": 99}, protected=(pattern,))
     assert "db-0" not in names(Pick.ONE, cluster(size), seed, limits)
-    with pytest.raises(Infeasible, match="db-0"):
-        names(Pick.ALL, cluster(size), seed, limits)
+    if size > 2:
+        assert "db-0" not in names(Pick.MINORITY, cluster(size), seed, limits)
+    if size == 2:  # a majority of two is both: the gate will say why not
+        assert names(Pick.MAJORITY, cluster(size), seed, limits) == ["db-0", "db-1"]
+
+
+def clusters(*sizes: int) -> Inventory:
+    """Return an inventory with several clusters of one service, of these sizes."""
+    whole = cluster(max(sizes))
+    made = tuple(
+        replace(
+            whole.components[0],
+            name=f"db{number}",
+            desired=size,
+            replicas=tuple(replace(r, name=f"db{number}-{r.name}") for r in whole.components[0].replicas[:size]),
+        )
+        for number, size in enumerate(sizes)
+    )
+    return replace(whole, components=made, services=())
+
+
+def test_of_several_clusters_the_selector_names_the_one_that_is_meant() -> None:
+    """*Active* of two clusters would be two; who is asked says which there are to choose from."""
+    with pytest.raises(Infeasible, match="choose from: db0, db1"):
+        names(Pick.ACTIVE, clusters(3, 1), 0)
+
+
+@given(seeds, st.sampled_from([Pick.MINORITY, Pick.MAJORITY, Pick.ALL]))
+def test_a_part_of_the_selection_that_yields_nobody_is_not_left_out(seed: int, pick: Pick) -> None:
+    """A selection that silently means less than it says proves less than it says."""
+    with_nobody = clusters(3, 2) if pick is Pick.MINORITY else clusters(3, 0)
+    with_nobody = replace(
+        with_nobody, components=tuple(replace(c, desired=max(2, c.desired)) for c in with_nobody.components)
+    )
+    with pytest.raises(Infeasible, match="db1 is nobody"):
+        names(pick, with_nobody, seed)
+
+
+@given(seeds)
+def test_one_of_several_clusters_is_taken_where_somebody_is_left(seed: int) -> None:
+    """The last instance of the small one is not chosen while the big one has some to spare."""
+    assert names(Pick.ONE, clusters(1, 3), seed)[0].startswith("db1-")
+
+
+def test_what_is_scaled_to_nothing_on_purpose_has_nobody_to_give() -> None:
+    """All of the operators are those that there are meant to be."""
+    assert len(names(Pick.ALL, clusters(3, 0), 0)) == 3
+
+
+@given(st.permutations(["openstack", "openstack-cell1", "openstack-cell2"]))
+def test_the_first_cluster_is_the_control_planes_own(order: list[str]) -> None:
+    """Told by its resource: the workloads are named the other way round in the alphabet."""
+    made = clusters(3, 3, 3)
+    named = {
+        name: replace(c, name=f"{name}-galera", owners=(Owner("Galera", name, name),))
+        for name, c in zip(order, made.components, strict=True)
+    }
+    found = first_cluster(replace(made, components=tuple(named.values())), Role.DATABASE)
+    assert found is not None
+    assert found.name == "openstack-galera"
 
 
 @given(st.integers(2, 9), seeds)

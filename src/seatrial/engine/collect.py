@@ -23,7 +23,7 @@ from seatrial.faults.fixture_queue import BrokerQueue
 from seatrial.faults.fixture_schema import SqlSchema
 from seatrial.faults.pod import DeletePod
 from seatrial.faults.process import KillProcess, PauseProcess
-from seatrial.faults.select import OPERATORS
+from seatrial.faults.select import OPERATORS, first_cluster
 from seatrial.load.runner import Load, Running, running
 from seatrial.model.access import QueueAccess
 from seatrial.model.fault import Fault, Pick, Selector
@@ -194,7 +194,7 @@ def _where_possible(session: Session, fault: F) -> Disruption[F] | None:
 
 def lose_active_member(session: Session, loss: Loss) -> Disruption[Any]:
     """Lose the member of the database that clients are sent to; a frozen one stays so for the failover budget."""
-    return _lose(session, loss, Selector(DATABASE, Pick.ACTIVE))
+    return _lose(session, loss, Selector(_cluster(session.inventory(), Role.DATABASE, DATABASE), Pick.ACTIVE))
 
 
 def lose_leading_member(
@@ -222,13 +222,20 @@ def _lose(session: Session, loss: Loss, selector: Selector) -> Disruption[Any]:
     return disruption
 
 
+def _cluster(inventory: Inventory, role: Role, service: str) -> str:
+    """Return the workload of the control plane's own cluster: of several, only one is tried, and it is named."""
+    found = first_cluster(inventory, role)
+    return found.name if found is not None else service
+
+
 def _leading(inventory: Inventory, queue: QueueAccess | None, queues: Sequence[Observation]) -> Selector:
+    broker = _cluster(inventory, Role.BROKER, BROKER)
     if queue is None:
-        return Selector(BROKER, Pick.ONE)
+        return Selector(broker, Pick.ONE)
     # RabbitMQ names its nodes after the pod: rabbit@rabbitmq-server-0.rabbitmq-nodes.openstack
     leading = [_leader_of(look, queue.ledger_queue).partition("@")[2].partition(".")[0] for look in queues]
-    known = [replica.name for _, replica in inventory.replicas() if replica.name in leading]
-    return Selector(BROKER, Pick.NAMED, known[0]) if known else Selector(BROKER, Pick.ONE)
+    known = [r.name for c, r in inventory.replicas() if c.name == broker and r.name in leading]
+    return Selector(broker, Pick.NAMED, known[0]) if known else Selector(broker, Pick.ONE)
 
 
 def _leader_of(look: Observation, name: str) -> str:

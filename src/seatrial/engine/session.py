@@ -18,7 +18,7 @@ from seatrial.engine import judging, proving
 from seatrial.engine.disruption import Disruption, F, Kept, Open, Scope, nothing_seen
 from seatrial.engine.ending import shielded
 from seatrial.engine.identity import Identity, identify
-from seatrial.engine.limits import lacking_grant, over_limit
+from seatrial.engine.limits import lacking_grant, limit_problems, refusal
 from seatrial.engine.preflight import require
 from seatrial.engine.seeds import derived
 from seatrial.engine.undo import describe, take_back
@@ -26,10 +26,11 @@ from seatrial.engine.versions import versions
 from seatrial.journal.codec import encode
 from seatrial.journal.folder import RunFolder
 from seatrial.journal.writer import JournalWriter
-from seatrial.model.errors import HarnessBug, NotPermitted, SeatrialError, UndoFailed, Unreachable
+from seatrial.model.errors import BadInput, HarnessBug, NotPermitted, SeatrialError, UndoFailed, Unreachable
 from seatrial.model.fault import Fault, Injection
 from seatrial.model.inventory import Inventory
 from seatrial.model.journal import Event, EventKind
+from seatrial.model.limiting import EVERYTHING
 from seatrial.model.observation import Evidence, Observation
 from seatrial.model.requirement import RequirementId
 from seatrial.model.run import FORMAT, Plan, Run
@@ -98,6 +99,7 @@ class Session:
         try:
             findings = require(deployment, grant)
             identity = _identity(deployment, grant)
+            _require_known_limits(deployment, grant)
             plan = Plan(target.name, suite, seed, tuple(requirements), tuple(scenarios), grant.value, budgets, limits)
             place = folder or RunFolder.create(out, target.name, suite)
             session = cls(target, place, plan, deployment=deployment, identity=identity)
@@ -213,14 +215,14 @@ class Session:
             self._scope.observations.extend(looks)
         return looks
 
-    def disrupt(self, fault: F) -> Disruption[F]:
+    def disrupt(self, fault: F, *, breaks_quorum: bool = False) -> Disruption[F]:
         """Hurt the deployment, and return the hurt with the proof that it took hold.
 
         The undo recipe is on disk before the deployment is touched. Raises NotPermitted when the target's grant or
         limits do not allow it or the fault does not apply; nothing was touched then. If injecting fails it is taken
-        back at once.
+        back at once. ``breaks_quorum``: to cost a cluster its majority is what is tried.
         """
-        return self._put(fault, Kept.HURT)
+        return self._put(fault, Kept.HURT, breaks_quorum=breaks_quorum)
 
     def equip(self, fault: F, kept: Kept = Kept.RUN) -> Disruption[F]:
         """Put something of the harness's own into the deployment, once, until the run or the scenario ends.
@@ -236,7 +238,7 @@ class Session:
             raise Unreachable(f"{describe(made.injection)} did not come to life: {made.held.error or made.held.value}")
         return made
 
-    def _put(self, fault: F, kept: Kept) -> Disruption[F]:
+    def _put(self, fault: F, kept: Kept, *, breaks_quorum: bool = False) -> Disruption[F]:
         if self.tainted is not None:
             raise UndoFailed(f"nothing more is started: {self.tainted}")
         lacking = lacking_grant(self.target, fault.grant)
@@ -251,10 +253,10 @@ class Session:
             raise NotPermitted(f"{fault.kind} does not apply: {reason}")
         prepared = fault.prepare(self.deployment, inventory, self._next_seed(fault))
         injection = replace(prepared, deployment=self.identity.as_data())
-        hurt = [subject for known in self._open for subject in known.disruption.injection.subjects]
-        over = over_limit(self.target.limits, inventory, injection.subjects, hurt)
-        if over is not None:
-            raise NotPermitted(f"{fault.kind}: {over}")
+        hurts = [known.disruption.injection for known in self._open]
+        why = refusal(self.target, inventory, injection, hurts, grant=fault.grant, breaks_quorum=breaks_quorum)
+        if why is not None:
+            raise NotPermitted(f"{fault.kind}: {why}")
         opened = Open(Disruption(fault, injection, nothing_seen(injection)), kept)
         try:
             with shielded():
@@ -477,3 +479,13 @@ def _pointer(folder: RunFolder, target_file: Path | None) -> dict[str, str]:
     if target_file is None:
         return {}
     return {"target_file": os.path.relpath(target_file.resolve(), folder.path.resolve())}
+
+
+def _require_known_limits(deployment: Deployment, grant: Grant) -> None:
+    """Refuse limits that name what is not there: a typing mistake would protect nobody."""
+    limits = deployment.target.limits
+    if grant is Grant.OBSERVE or not {*limits.max_down, *limits.protected} - {EVERYTHING}:
+        return
+    problems = limit_problems(limits, discover(deployment))
+    if problems:
+        raise BadInput(problems)

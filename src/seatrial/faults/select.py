@@ -1,4 +1,8 @@
-"""Which instances a Selector means on one Inventory: a pure function of both and of the seed."""
+"""Which instances a Selector means on one Inventory: a pure function of both and of the seed.
+
+What may be hurt is not decided here but by the engine's gate (``engine.limits``); a choice only prefers, where it is
+free, an instance that the gate will let pass.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from seatrial.model import limiting
 from seatrial.model.errors import BadInput, NotPermitted, Problem
 from seatrial.model.fault import Pick, Selector
 from seatrial.model.inventory import Component, Inventory, Replica, Role
 from seatrial.model.target import Limits
 
-OPERATORS = "operators"
+OPERATORS = limiting.OPERATORS
 """As a selector's component: every operator of the deployment, the meta-operator included."""
 SELF_HEALING = frozenset({"StatefulSet", "Deployment", "DaemonSet"})
 """Kinds whose controller puts a lost pod back."""
@@ -51,10 +56,10 @@ def reason(selector: Selector, inventory: Inventory) -> str | None:
 def resolve(selector: Selector, inventory: Inventory, *, seed: int, limits: Limits | None = None) -> tuple[Chosen, ...]:
     """Return the selected instances, sorted by name; never none.
 
-    Shares are of what the component is meant to have: a minority of three is one, of two or one it is none, and a
-    majority of three is two. What is down already counts against the limit: with one of three down and a limit of
-    one, nothing more may be taken. Raises BadInput for a component that is not there, ``Infeasible`` when a bound
-    forbids it.
+    Shares are of what each component is meant to have: a minority of three is one, of two or one it is none, and a
+    majority of three is two. ``limits``: where several would do, one that they do not forbid is preferred. Raises
+    BadInput for a component that is not there, ``Infeasible`` when one of several that are meant yields nobody, or when
+    *active* means several clusters.
     """
     found = components(selector, inventory)
     if not found:
@@ -73,16 +78,24 @@ def resolve(selector: Selector, inventory: Inventory, *, seed: int, limits: Limi
         )
     # Sorted first, so that the choice does not depend on the order in which a platform lists its pods.
     dice = random.Random(seed)
-    if selector.pick in (Pick.ONE, Pick.NAMED):
-        pool = sorted((Chosen(c, r) for c in found for r in c.replicas), key=_name)
-        chosen = _single(selector, pool, dice, limits)
+    if selector.pick is Pick.NAMED:
+        chosen = _named(selector, found)
+    elif selector.pick is Pick.ONE:
+        chosen = _one(found, dice, limits)
     else:
-        chosen = [one for c in sorted(found, key=lambda c: c.name) for one in _of(selector, c, inventory, dice)]
+        chosen = _shares(selector, found, inventory, dice, limits)
     if not chosen:
         raise Infeasible(f"{selector.pick.value} of {selector.component} is nobody here ({_sizes(found)})")
-    if limits is not None:
-        _bound(chosen, limits)
     return tuple(sorted(chosen, key=_name))
+
+
+def first_cluster(inventory: Inventory, role: Role) -> Component | None:
+    """Return the control plane's own database or broker: of no cell, and the first by its resource's name.
+
+    The harness's own schema and queue are made in the same one, so that what is lost is what the ledger is kept in.
+    """
+    clusters = [c for c in inventory.of_role(role) if c.kind in SELF_HEALING]
+    return min(clusters, key=lambda c: (c.cell is not None, c.owners[0].name if c.owners else c.name), default=None)
 
 
 def active(component: Component, inventory: Inventory) -> Replica | None:
@@ -107,20 +120,47 @@ def active(component: Component, inventory: Inventory) -> Replica | None:
     return None
 
 
-def _single(selector: Selector, pool: Sequence[Chosen], dice: random.Random, limits: Limits | None) -> list[Chosen]:
-    if selector.pick is Pick.NAMED:
-        chosen = [one for one in pool if one.replica.name == selector.name]
-        if not chosen:
-            accepted = ", ".join(one.replica.name for one in pool) or "nothing: it has no instances"
-            nearest = get_close_matches(selector.name or "", [one.replica.name for one in pool], n=1)
-            raise BadInput([Problem("fault.name", repr(selector.name), accepted, nearest[0] if nearest else None)])
-        return chosen
-    free = [one for one in pool if one.replica.ready and not (limits and one.replica.name in limits.protected)]
-    return [dice.choice(free)] if free else []
+def _named(selector: Selector, found: Sequence[Component]) -> list[Chosen]:
+    pool = _pool(found)
+    chosen = [one for one in pool if one.replica.name == selector.name]
+    if not chosen:
+        accepted = ", ".join(one.replica.name for one in pool) or "nothing: it has no instances"
+        nearest = get_close_matches(selector.name or "", [one.replica.name for one in pool], n=1)
+        raise BadInput([Problem("fault.name", repr(selector.name), accepted, nearest[0] if nearest else None)])
+    return chosen
 
 
-def _of(selector: Selector, component: Component, inventory: Inventory, dice: random.Random) -> list[Chosen]:
-    everyone = [Chosen(component, replica) for replica in sorted(component.replicas, key=lambda r: r.name)]
+def _one(found: Sequence[Component], dice: random.Random, limits: Limits | None) -> list[Chosen]:
+    ready = [one for one in _pool(found) if one.replica.ready]
+    free = _unprotected(ready, limits)
+    spared = [one for one in free if _has_to_spare(one.component, limits)]
+    pool = spared or free or ready
+    return [dice.choice(pool)] if pool else []
+
+
+def _shares(
+    selector: Selector, found: Sequence[Component], inventory: Inventory, dice: random.Random, limits: Limits | None
+) -> list[Chosen]:
+    """Return each component's share; what is scaled to nothing on purpose has none to give."""
+    meant = sorted((c for c in found if c.desired or c.replicas), key=lambda c: c.name)
+    if selector.pick is Pick.ACTIVE:
+        meant = [c for c in meant if c.kind in SELF_HEALING] or meant
+        if len(meant) > 1:
+            names = ", ".join(c.name for c in meant)
+            raise Infeasible(f"{selector.component} has several that may have an active one; choose from: {names}")
+    chosen: list[Chosen] = []
+    for component in meant:
+        share = _of(selector, component, inventory, dice, limits)
+        if not share:
+            raise Infeasible(f"{selector.pick.value} of {component.name} is nobody here ({_sizes([component])})")
+        chosen += share
+    return chosen
+
+
+def _of(
+    selector: Selector, component: Component, inventory: Inventory, dice: random.Random, limits: Limits | None
+) -> list[Chosen]:
+    everyone = _pool([component])
     if selector.pick is Pick.ALL:
         return everyone
     if selector.pick is Pick.ACTIVE:
@@ -131,25 +171,26 @@ def _of(selector: Selector, component: Component, inventory: Inventory, dice: ra
     ready = [one for one in everyone if one.replica.ready]
     # What is down already is part of the share; taking it whole from the rest would make a majority of a minority.
     wanted = max(0, share - (size - len(ready))) if selector.pick is Pick.MINORITY else min(share, len(ready))
-    return dice.sample(ready, min(wanted, len(ready)))
+    wanted = min(wanted, len(ready))
+    free = _unprotected(ready, limits)
+    return dice.sample(free if len(free) >= wanted else ready, wanted)
 
 
-def _bound(chosen: Sequence[Chosen], limits: Limits) -> None:
-    touched = [one.replica.name for one in chosen if one.replica.name in limits.protected]
-    touched += [one.component.name for one in chosen if one.component.name in limits.protected]
-    if touched:
-        raise Infeasible(f"protected by the target's owner: {', '.join(sorted(set(touched)))}")
-    for component in {one.component.subject: one.component for one in chosen}.values():
-        taken = {one.replica.name for one in chosen if one.component is component}
-        down = {replica.name for replica in component.replicas if not replica.ready}
-        missing = max(0, component.desired - len(component.replicas))
-        would = len(taken | down) + missing
-        allowed = limits.allowed(component.name)
-        if would > allowed:
-            raise Infeasible(
-                f"{would} of {component.name} would be down at once ({', '.join(sorted(taken))} taken, "
-                f"{len(down) + missing} down already); limits.max_down allows {allowed}"
-            )
+def _pool(found: Sequence[Component]) -> list[Chosen]:
+    return sorted((Chosen(c, r) for c in found for r in c.replicas), key=_name)
+
+
+def _unprotected(pool: Sequence[Chosen], limits: Limits | None) -> list[Chosen]:
+    if limits is None:
+        return list(pool)
+    words = [(one, limiting.words_of_replica(one.component, one.replica)) for one in pool]
+    return [one for one, its in words if limiting.protection(limits, its) is None]
+
+
+def _has_to_spare(component: Component, limits: Limits | None) -> bool:
+    if limits is not None and limiting.named_limit(limits, component) is not None:
+        return True
+    return sum(replica.ready for replica in component.replicas) > 1
 
 
 def _name(chosen: Chosen) -> str:
