@@ -20,8 +20,8 @@ def what_the_meta_operator_says(trial: Session) -> tuple[Observation, ...]:
     return collect.look_at_operators(trial)
 
 
-@when("somebody deletes and changes objects behind the operators' backs", target_fixture="drifts")
-def objects_deleted_and_changed(trial: Session) -> tuple[Observation, ...]:
+@when("somebody changes and deletes objects behind the operators' backs", target_fixture="drifts")
+def objects_changed_and_deleted(trial: Session) -> tuple[Observation, ...]:
     return collect.make_drift(trial)
 
 
@@ -40,9 +40,10 @@ def one_family(trial: Session) -> None:
     settle(trial.judge("OPS-1"))
 
 
-@then("every resource has had time to tell the truth")
-def time_to_tell_the_truth(trial: Session) -> None:
+@then("every resource tells the truth, as soon as it had time to")
+def conditions_tell_the_truth(trial: Session) -> None:
     collect.give_time_to_tell(trial)
+    settle(trial.judge("OPS-2"))
 
 
 @then("the operators have put everything right within the reconcile budget")

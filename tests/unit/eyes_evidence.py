@@ -284,8 +284,18 @@ def parent(child: Observation, ready: str) -> Observation:
 
 
 def drift(took_s: float = 3.0, *, restored: bool = True) -> Observation:
-    value = {"what": "deletion", "before": {}, "changed_to": None, "restored": restored, "took_s": took_s}
-    return seen("drift", "service/openstack/keystone-internal", value)
+    value = {"what": "replica count", "before": 2, "changed_to": 3, "restored": restored, "took_s": took_s}
+    return seen("drift", "deployment/openstack/keystone", {"operator": "keystone", **value})
+
+
+def drifted(took_s: float = 3.0, *, restored: bool = True) -> list[Observation]:
+    """A drift that was seen to be made, and what became of it."""
+    found = drift(took_s, restored=restored)
+    return [took_hold(found.subject), found]
+
+
+def drift_not_tried(why: str = "2 of keystone would be down at once; the limit is 1") -> Observation:
+    return seen("drift.not_tried", "service/openstack/keystone-internal", {"what": "deletion", "why": why})
 
 
 def operators(*, orphan: str | None = None, deployed: int = 4) -> Observation:
@@ -329,7 +339,7 @@ def conforming(requirement: str) -> list[Observation]:
         ],
         "SCALE-1": [census(), *answers()],
         "OPS-1": [operators()],
-        "OPS-2": [drift(), conditions("keystone", "True")],
+        "OPS-2": [*drifted(), conditions("keystone", "True")],
         "OPS-3": [took_hold(*all_operator_pods()), *(outage(p) for p in ("http", "sql", "amqp")), census()],
     }[requirement]
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from seatrial.checks import CHECKS
+from seatrial.engine.judging import merged
 from seatrial.model.inventory import Component, Inventory, Resource, Role
 from seatrial.model.observation import Evidence, Observation
 from seatrial.model.requirement import RequirementId
@@ -341,40 +342,96 @@ def test_ops_1_names_a_meta_operator_that_miscounts_and_a_service_without_operat
     assert judged("OPS-1", [eyes.operators()], of=more).violating == ("service/placement",)
 
 
-@pytest.mark.parametrize("drift", [eyes.drift(restored=False), eyes.drift(61.0)])
-def test_ops_2_names_drift_that_stays_or_is_corrected_too_late(drift: Observation) -> None:
-    verdict = judged("OPS-2", [drift, eyes.conditions("keystone", "True")])
-    assert verdict.violating == ("service/openstack/keystone-internal",)
+@pytest.mark.parametrize("drift", [eyes.drifted(restored=False), eyes.drifted(61.0)])
+def test_ops_2_names_drift_that_stays_or_is_corrected_too_late(drift: list[Observation]) -> None:
+    for others in ([], [eyes.conditions("keystone", "True")], [eyes.drift_not_tried()]):
+        verdict = judged("OPS-2", [*drift, *others])
+        assert verdict.violating == ("deployment/openstack/keystone",)
+
+
+def test_ops_2_says_which_half_was_not_tried() -> None:
+    """True conditions show nothing of drift, and corrected drift nothing of conditions; both together show both."""
+    calm, drift = eyes.conditions("keystone", "True"), eyes.drifted()
+    alone = judged("OPS-2", [calm])
+    assert alone.outcome is Outcome.CONFORMS
+    assert alone.because == (
+        "no resource of 1 says Ready while its workload is not; drift was not tried in this scenario"
+    )
+    disturbed = judged("OPS-2", drift)
+    assert disturbed.outcome is Outcome.CONFORMS
+    assert disturbed.because == (
+        "all 1 drifts were corrected, the slowest in 3.0 s (budget 60 s); conditions were not judged in this scenario"
+    )
+    assert not set(alone.conforming) & set(disturbed.conforming)
+    assert "not tried" not in judged("OPS-2", [calm, *drift]).because
+
+
+@pytest.mark.parametrize("others", [[], [eyes.conditions("keystone", "True")]])
+def test_ops_2_does_not_conform_where_all_drift_was_refused(others: list[Observation]) -> None:
+    """A limit that allows nothing leaves nothing to judge, however true the conditions are."""
+    verdict = judged("OPS-2", [eyes.drift_not_tried(), *others])
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "service/openstack/keystone-internal (2 of keystone would be down at once" in verdict.because
+
+
+def test_ops_2_gives_no_credit_for_drift_that_never_was() -> None:
+    """An object that nobody changed is right all the time."""
+    verdict = judged("OPS-2", [eyes.drift()])
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "never seen to be made" in verdict.because
+
+
+def test_ops_2_names_the_drift_that_was_left_out() -> None:
+    """It does not make the rest inconclusive, and it is not passed over in silence."""
+    verdict = judged("OPS-2", [*eyes.drifted(), eyes.drift_not_tried("the limit is 1")])
+    assert verdict.outcome is Outcome.CONFORMS
+    assert "not tried: service/openstack/keystone-internal (the limit is 1)" in verdict.because
+
+
+def test_ops_2_is_as_bad_as_its_worse_half_over_a_whole_run() -> None:
+    """Scenarios of one run are merged by the worst: a lie is not made good by corrected drift, nor the reverse."""
+    lies = judged("OPS-2", [eyes.conditions("keystone", "True", have=0, after_s=s) for s in (0, 65)])
+    stays = judged("OPS-2", eyes.drifted(restored=False))
+    fine = [judged("OPS-2", eyes.drifted()), judged("OPS-2", [eyes.conditions("keystone", "True")])]
+    blind = judged("OPS-2", [eyes.blind(o) for o in eyes.drifted()])
+    requirement = RequirementId("OPS-2")
+    assert merged(requirement, [lies, fine[0]]).violating == ("keystoneapi/openstack/keystone",)
+    assert merged(requirement, [fine[1], stays]).violating == ("deployment/openstack/keystone",)
+    assert merged(requirement, [fine[1], blind]).outcome is Outcome.INCONCLUSIVE
+    whole = merged(requirement, fine)
+    assert whole.outcome is Outcome.CONFORMS
+    assert "all 1 drifts were corrected" in whole.because
+    assert "no resource of 1 says Ready" in whole.because
 
 
 def test_ops_2_names_a_resource_that_goes_on_saying_ready_without_its_workload() -> None:
     series = [eyes.conditions("keystone", "True", have=0, after_s=s) for s in (0, 30, 65)]
-    verdict = judged("OPS-2", [eyes.drift(), *series])
+    verdict = judged("OPS-2", [*eyes.drifted(), *series])
     assert verdict.violating == ("keystoneapi/openstack/keystone",)
 
 
 def test_ops_2_blames_the_resource_that_lies_not_the_one_that_repeats_it() -> None:
     series = [eyes.conditions("keystone", "True", have=0, after_s=s) for s in (0, 65)]
     repeated = [eyes.parent(child, "True") for child in series]
-    assert judged("OPS-2", [eyes.drift(), *series, *repeated]).violating == ("keystoneapi/openstack/keystone",)
+    assert judged("OPS-2", [*eyes.drifted(), *series, *repeated]).violating == ("keystoneapi/openstack/keystone",)
     honest = [eyes.conditions("keystone", "False", have=0, after_s=s) for s in (0, 65)]
     alone = [eyes.parent(child, "True") for child in honest]
-    verdict = judged("OPS-2", [eyes.drift(), *honest, *alone])
+    verdict = judged("OPS-2", [*eyes.drifted(), *honest, *alone])
     assert verdict.violating == ("openstackcontrolplane/openstack/controlplane",)
 
 
 def test_ops_2_accepts_a_galera_that_is_ready_with_one_member() -> None:
     series = [eyes.conditions("openstack", "True", desired=3, have=1, after_s=s, kind="Galera") for s in (0, 65)]
-    assert judged("OPS-2", [eyes.drift(), *series]).outcome is Outcome.CONFORMS
+    assert judged("OPS-2", [*eyes.drifted(), *series]).outcome is Outcome.CONFORMS
 
 
 def test_ops_2_does_not_call_a_moment_a_lie() -> None:
     moment = eyes.conditions("keystone", "True", have=1)
-    assert judged("OPS-2", [eyes.drift(), moment]).outcome is Outcome.INCONCLUSIVE
+    assert judged("OPS-2", [*eyes.drifted(), moment]).outcome is Outcome.INCONCLUSIVE
     healed = eyes.conditions("keystone", "True", after_s=5)
-    assert judged("OPS-2", [eyes.drift(), moment, healed]).outcome is Outcome.CONFORMS
+    assert judged("OPS-2", [*eyes.drifted(), moment, healed]).outcome is Outcome.CONFORMS
     honest = eyes.conditions("keystone", "False", have=0)
-    assert judged("OPS-2", [eyes.drift(), honest]).outcome is Outcome.CONFORMS
+    assert judged("OPS-2", [*eyes.drifted(), honest]).outcome is Outcome.CONFORMS
 
 
 def test_ops_3_names_a_path_that_stops_with_the_operators() -> None:

@@ -57,7 +57,13 @@ CASES = (
     Case("classic-queues", "MSG-2", "rabbitmq", scenario="queue and killed"),
     Case("one-node-for-all", "SCALE-1", "keystone"),
     Case("orphan-operator", "OPS-1", "barbican"),
-    Case("drift-uncorrected", "OPS-2", "keystone", budgets=(("operator_reconcile", 20), ("repair", 25))),
+    Case(
+        "drift-uncorrected",
+        "OPS-2",
+        "keystone",
+        scenario="somebody and changes",
+        budgets=(("operator_reconcile", 20), ("repair", 60)),
+    ),
     Case(
         "lying-condition",
         "OPS-2",

@@ -1,11 +1,13 @@
 """OPS-2: operators correct drift within the reconcile budget, and conditions tell the truth.
 
-Two views: objects that were deleted or changed and had to come back by themselves; and what each resource says of
-itself beside what its workload is. A Galera is Ready with one member of several (rhoso-topology, section 2.2): that
-is its documented meaning, not a lie.
+Two halves, tried by different scenarios, because one of them disturbs: what each resource says of itself beside what
+its workload is; and objects that were changed or deleted and had to be put right by their operators. Each is judged by
+what was seen of it, and the sentence says which was not tried: true conditions do not show that drift is corrected. A
+Galera is Ready with one member of several (rhoso-topology, section 2.2): that is its documented meaning, not a lie.
 
-Not seen: kinds of objects on which no drift was tried; drift inside pods; conditions that lie for less than the
-reconcile budget, or while nobody looks; resources without a workload of their own.
+Not seen: the half that was not tried; operators and kinds of objects on which no drift was tried; drift inside pods;
+conditions that lie for less than the reconcile budget, or while nobody looks; resources without a workload of their
+own.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from seatrial.checks.reading import mapping, mappings, number, text, whole
-from seatrial.checks.weighing import Weighing
+from seatrial.checks.reading import held, mapping, mappings, number, text, whole
+from seatrial.checks.weighing import Weighing, listed
 from seatrial.model.observation import Evidence, Json, Observation
 from seatrial.model.verdict import Verdict
 
@@ -26,26 +28,54 @@ def check(evidence: Evidence) -> Verdict:
     """Judge OPS-2."""
     weighing = Weighing(evidence)
     budget = evidence.budgets.get(_BUDGET, _DEFAULT_S)
-    weighing.blind(*evidence.blind("drift", "resource.conditions"))
-    drifts = [o for o in evidence.of("drift") if o.seen]
+    made = (*evidence.of("drift"), *evidence.of("drift.not_tried"))
+    asked = evidence.of("resource.conditions")
+    weighing.blind(*(o for o in (*made, *asked) if not o.seen))
+    said: list[str] = []
+    if made:
+        said.append(_drift([o for o in made if o.seen], evidence, weighing, budget=budget))
+    if asked:
+        said.append(_conditions([o for o in asked if o.seen], weighing, budget))
+    if not made and not asked:
+        weighing.doubt("no drift was made for an operator to correct, and no resource was asked for its conditions")
+    elif not made:
+        said.append("drift was not tried in this scenario")
+    elif not asked:
+        said.append("conditions were not judged in this scenario")
+    return weighing.verdict("; ".join(said))
+
+
+def _drift(made: list[Observation], evidence: Evidence, weighing: Weighing, *, budget: float) -> str:
+    """Weigh the half that disturbs; returns what can be said of it if nothing speaks against it."""
+    drifts = [o for o in made if o.probe == "drift"]
+    left_out = [o for o in made if o.probe == "drift.not_tried"]
+    not_tried = "not tried: " + listed([f"{o.subject} ({text(mapping(o.value)['why'])})" for o in left_out])
+    weighing.saw(*left_out)
     if not drifts:
-        weighing.doubt("no drift was made for an operator to correct")
+        weighing.doubt("no drift was made for an operator to correct" + (f"; {not_tried}" if left_out else ""))
+        return ""
     for drift in drifts:
-        _judge_drift(drift, weighing, budget)
-    looks = [o for o in evidence.of("resource.conditions") if o.seen]
-    if not looks:
-        weighing.doubt("no resource was asked for its conditions")
+        proofs = held(evidence, [drift.subject])
+        if proofs:
+            weighing.saw(*proofs)
+            _judge_drift(drift, weighing, budget)
+        else:
+            # What was never changed needs no correction.
+            weighing.doubt(f"{mapping(drift.value)['what']} of {drift.subject} was never seen to be made", drift)
+    slowest = max(number(mapping(d.value)["took_s"]) for d in drifts)
+    said = f"all {len(drifts)} drifts were corrected, the slowest in {slowest:.1f} s (budget {budget:g} s)"
+    return f"{said}, {not_tried}" if left_out else said
+
+
+def _conditions(looks: list[Observation], weighing: Weighing, budget: float) -> str:
+    """Weigh the calm half; returns what can be said of it if nothing speaks against it."""
     by_subject: dict[str, list[Observation]] = defaultdict(list)
     for look in looks:
         by_subject[look.subject].append(look)
     claims = {subject: mapping(series[-1].value).get("ready") for subject, series in by_subject.items()}
     for subject, series in by_subject.items():
         _judge_conditions(subject, series, claims, weighing=weighing, budget=budget)
-    slowest = max((number(mapping(d.value)["took_s"]) for d in drifts), default=0.0)
-    return weighing.verdict(
-        f"all {len(drifts)} drifts were corrected, the slowest in {slowest:.1f} s (budget {budget:g} s), and no "
-        f"resource of {len(by_subject)} says Ready while its workload is not"
-    )
+    return f"no resource of {len(by_subject)} says Ready while its workload is not"
 
 
 def _judge_drift(drift: Observation, weighing: Weighing, budget: float) -> None:

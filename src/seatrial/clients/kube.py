@@ -80,6 +80,7 @@ _KNOWN = (
     Kind("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets"),
 )
 
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _DISCOVERY = ",".join(
     [f"application/json;g=apidiscovery.k8s.io;v={v};as=APIGroupDiscoveryList" for v in ("v2", "v2beta1")]
     + ["application/json"]
@@ -103,18 +104,24 @@ class Kube:
 
     # -- objects ---------------------------------------------------------------------------------------------------
 
-    def list(self, kind: str, *, namespace: str | None = None, labels: str | None = None) -> list[Manifest]:
-        """Return all objects of a kind in one namespace, or in all; ``labels`` is a label selector."""
+    def list(
+        self, kind: str, *, namespace: str | None = None, labels: str | None = None, content: bool = True
+    ) -> list[Manifest]:
+        """Return all objects of a kind in one namespace, or in all; ``labels`` is a label selector.
+
+        Without ``content`` only their metadata: what may be confidential in them is not even sent.
+        """
         where = self.kind(kind)
         query: dict[str, str | int] = {"limit": _PAGE}
         if labels:
             query["labelSelector"] = labels
+        accept = "application/json" if content else _METADATA
         found: list[Manifest] = []
         while True:
-            page = self._ask("GET", where.path(namespace), query=query) or {}
-            # Items of a list come without these two; an object that travels on must say what it is.
+            page = self._ask("GET", where.path(namespace), query=query, accept=accept) or {}
+            # Items of a list come without these two, or as metadata; an object that travels on must say what it is.
             named = {"apiVersion": where.api_version, "kind": where.name}
-            found.extend({**named, **item} for item in page.get("items") or [])
+            found.extend({**item, **named} for item in page.get("items") or [])
             following = (page.get("metadata") or {}).get("continue")
             if not following:
                 return found

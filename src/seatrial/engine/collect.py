@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from seatrial import waiting
 from seatrial.clients.looking import observed
 from seatrial.engine.disruption import Disruption, Kept
+from seatrial.engine.drifts import Change, ConfigMap, Drift, drifts
 from seatrial.engine.session import Session
-from seatrial.faults.drift import DeleteObject, SetReplicas, restored
+from seatrial.faults.drift import SetReplicas, restored
 from seatrial.faults.fixture_pod import AgentPod
 from seatrial.faults.fixture_projects import KeystoneProjects
 from seatrial.faults.fixture_queue import BrokerQueue
@@ -26,9 +28,10 @@ from seatrial.faults.process import KillProcess, PauseProcess
 from seatrial.faults.select import OPERATORS, first_cluster
 from seatrial.load.runner import Load, Running, running
 from seatrial.model.access import QueueAccess
+from seatrial.model.errors import NotPermitted, SeatrialError, Unreachable
 from seatrial.model.fault import Fault, Pick, Selector
-from seatrial.model.inventory import Inventory, Role, ServiceObject
-from seatrial.model.observation import Observation
+from seatrial.model.inventory import Inventory, Role
+from seatrial.model.observation import Json, Observation
 from seatrial.probes import census, galera, keystone, rabbitmq, resources
 from seatrial.traffic import Equipment, Traffic, watch
 
@@ -36,7 +39,6 @@ F = TypeVar("F", bound=Fault)
 DATABASE, BROKER = "galera", "rabbitmq"
 USERS = 4
 """So many work at once: enough to be seen everywhere, too few to be a test of capacity."""
-_ONE_POD = "statefulset.kubernetes.io/pod-name"
 
 
 class Loss(StrEnum):
@@ -280,42 +282,48 @@ def _running_nodes(look: Observation) -> int:
 
 
 def make_drift(session: Session) -> tuple[Observation, ...]:
-    """Delete and change objects behind the operators' backs, one after the other, and see each put right or not."""
-    return tuple(_drift(session, fault) for fault in drifts(session.inventory()))
+    """Change and delete objects behind the operators' backs, one after the other, and see each put right or not.
 
-
-def drifts(inventory: Inventory) -> list[DeleteObject | SetReplicas]:
-    """Return what can be changed without hurting anybody for long: a Service of each service, an API's replica count.
-
-    Services that send everybody to one pod are left alone (their selector is moved by the members themselves), and so
-    are load balancers (a new one may get another address, which is then in nobody's configuration).
+    What the target's owner does not allow is left out, and named.
     """
-    chosen: dict[str, ServiceObject] = {}
-    for service in sorted(inventory.services, key=lambda s: s.name):
-        if service.service and service.owners and service.type == "ClusterIP" and _ONE_POD not in service.selector:
-            chosen.setdefault(service.service, service)
-    deletions = [DeleteObject("Service", service.name, service.namespace) for service in chosen.values()]
-    more = [
-        SetReplicas(component.name, component.desired + 1)
-        for component in inventory.of_role(Role.API)
-        if component.owners and component.kind == "Deployment"
-    ]
-    return [*deletions, *more]
+    found, unread = _config_maps(session)
+    return unread + tuple(_drift(session, drift) for drift in drifts(session.inventory(), found))
 
 
-def _drift(session: Session, fault: DeleteObject | SetReplicas) -> Observation:
-    disruption = session.disrupt(fault)
-    subject, recipe = disruption.injection.subjects[0], disruption.injection.recipe
+def _config_maps(session: Session) -> tuple[tuple[ConfigMap, ...], tuple[Observation, ...]]:
+    """Return the ConfigMaps of the control plane, names and owners only; or why they could not be read."""
+    namespace = session.target.namespaces.control_plane
+    try:
+        listed = session.deployment.kube.list("ConfigMap", namespace=namespace, content=False)
+    except (NotPermitted, Unreachable) as problem:
+        return (), (_not_tried(session, f"namespace/{namespace}", Change.FOREIGN_KEY, problem),)
+    owned: list[ConfigMap] = []
+    for metadata in (manifest["metadata"] for manifest in listed):
+        owner = next((r["uid"] for r in metadata.get("ownerReferences") or [] if r.get("controller")), "")
+        owned.append(ConfigMap(metadata["name"], namespace, owner))
+    return tuple(owned), ()
+
+
+def _not_tried(session: Session, subject: str, change: Change, why: SeatrialError) -> Observation:
+    value: Json = {"what": change.value, "why": str(why)}
+    return session.record(observed("drift.not_tried", subject, value, asked_at=datetime.now(UTC), took_s=0.0))
+
+
+def _drift(session: Session, drift: Drift) -> Observation:
+    try:
+        disruption = session.disrupt(drift.fault)
+    except NotPermitted as refusal:
+        return _not_tried(session, drift.subject, drift.change, refusal)
     looked = restored(session.deployment, disruption.injection, within_s=session.budgets["operator_reconcile"])
-    deleted = isinstance(fault, DeleteObject)
-    drift = session.record(
+    told = session.record(
         observed(
             "drift",
-            subject,
+            drift.subject,
             {
-                "what": "deletion" if deleted else "replica count",
-                "before": "there" if deleted else recipe.get("before"),
-                "changed_to": None if deleted else fault.parameters()["to"],
+                "operator": drift.operator,
+                "what": drift.change.value,
+                "before": disruption.injection.recipe.get("before"),
+                "changed_to": drift.fault.to if isinstance(drift.fault, SetReplicas) else None,
                 "restored": looked.value,
                 "took_s": round(looked.took_s, 3),
             },
@@ -324,7 +332,7 @@ def _drift(session: Session, fault: DeleteObject | SetReplicas) -> Observation:
         )
     )
     session.repair(disruption, waited_s=looked.took_s)
-    return drift
+    return told
 
 
 def give_time_to_tell(session: Session) -> tuple[Observation, ...]:

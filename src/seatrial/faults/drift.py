@@ -1,4 +1,4 @@
-"""Drift for operators to correct: objects deleted, replica counts changed.
+"""Drift for operators to correct: objects deleted, replica counts changed; foreign keys are in `faults.config`.
 
 Undo gives the operator its time, and then puts back by hand what the operator did not; an object that had to be put
 back so carries an annotation that says it.
@@ -227,6 +227,8 @@ def restored(deployment: Deployment, injection: Injection, *, within_s: float) -
 def _right(now: Mapping[str, Any] | None, injection: Injection) -> bool:
     if now is None or now["metadata"].get("deletionTimestamp"):
         return False
+    if "key" in injection.recipe:
+        return injection.recipe["key"] not in (now.get("data") or {})
     if "before" in injection.recipe:
         return bool(now["spec"].get("replicas", 1) == injection.recipe["before"])
     return True

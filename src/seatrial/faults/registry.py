@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from seatrial.faults.absence import ScaleAway
 from seatrial.faults.compose import Together
+from seatrial.faults.config import AlterConfigMap
 from seatrial.faults.drift import DeleteObject, SetReplicas
 from seatrial.faults.fixture_pod import AgentPod
 from seatrial.faults.fixture_projects import KeystoneProjects
@@ -46,6 +47,7 @@ KINDS: Mapping[str, Make] = {
     ScaleAway.kind: ScaleAway.from_given,
     DeleteObject.kind: DeleteObject.from_given,
     SetReplicas.kind: SetReplicas.from_given,
+    AlterConfigMap.kind: AlterConfigMap.from_given,
     AgentPod.kind: AgentPod.from_given,
     SqlSchema.kind: SqlSchema.from_given,
     BrokerQueue.kind: BrokerQueue.from_given,
