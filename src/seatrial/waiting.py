@@ -40,23 +40,34 @@ DEADLINES: Mapping[str, Deadline] = {
     "settle": Deadline(8, "service is measured before a fault, and again after it"),
 }
 """Every deadline that a target may override under ``budgets``."""
+MOST_TIMES = 10
+"""How many times its default an override may be: with more patience than that, nothing would be tried any more."""
 
 
 def budgets(overrides: Mapping[str, float]) -> dict[str, float]:
-    """Return all named deadlines in seconds, with a target's overrides; raises BadInput for names that do not exist."""
+    """Return all named deadlines in seconds, with a target's overrides; raises BadInput for what can't be one."""
     problems = [
         Problem(f"budgets.{name}", "unknown budget", ", ".join(sorted(DEADLINES)), _nearest(name))
         for name in overrides
         if name not in DEADLINES
     ]
-    problems += [
-        Problem(f"budgets.{name}", str(value), "seconds, more than 0")
-        for name, value in overrides.items()
-        if not 0 < value < float("inf")
-    ]
+    for name, value in overrides.items():
+        most = MOST_TIMES * DEADLINES[name].seconds if name in DEADLINES else float("inf")
+        if not 0 < value <= most or value == float("inf"):
+            limit = "" if most == float("inf") else f", at most {most:g} ({MOST_TIMES} times the default)"
+            problems.append(Problem(f"budgets.{name}", str(value), f"seconds, more than 0{limit}"))
     if problems:
         raise BadInput(problems)
     return {name: float(overrides.get(name, deadline.seconds)) for name, deadline in DEADLINES.items()}
+
+
+def exceeding(overrides: Mapping[str, float]) -> dict[str, float]:
+    """Return those deadlines that are longer than their default, by name, and the default in seconds."""
+    return {
+        name: DEADLINES[name].seconds
+        for name, value in overrides.items()
+        if name in DEADLINES and value > DEADLINES[name].seconds
+    }
 
 
 def seconds(overrides: Mapping[str, float], name: str) -> float:

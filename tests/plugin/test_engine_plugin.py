@@ -106,10 +106,10 @@ def test_a_suite_with_a_bad_target_tells_everything_that_is_wrong_with_it(pytest
     """The message is that of the target's loader."""
     project(pytester)
     target = Path(pytester.path, "target.yaml")
-    target.write_text("name: lab\ngrand: disrupt\n")
+    target.write_text("name: lab\ngrand: disrupt\nkubernetes: {kubeconfig: nowhere}\n")
     told = refused(pytester, "--target", str(target))
     assert "did you mean 'grant'" in told
-    assert "no key 'kubernetes'" in told
+    assert "nowhere: No such file" in told
 
 
 def test_unknown_tags_are_refused_with_the_nearest(pytester: pytest.Pytester) -> None:

@@ -115,7 +115,7 @@ def target_file(folder: Path, port: int, grant: str = "observe") -> Path:
     path = folder / "target.yaml"
     document = {
         "name": "lab",
-        "kubernetes": {"kubeconfig": "kubeconfig"},
+        "kubernetes": {"kubeconfig": "kubeconfig", "context": "x"},
         "cloud": {"clouds_yaml": "clouds.yaml", "name": "lab"},
         "grant": grant,
     }

@@ -76,7 +76,7 @@ def test_a_small_target_is_enough(place: Path) -> None:
     """Three lines say all that is needed; the rest has careful defaults, and paths are relative to the file."""
     target = load_target(written(place, GOOD))
     assert target.grant is Grant.OBSERVE
-    assert target.kubernetes.kubeconfig == (place / "kubeconfig").resolve()
+    assert target.kubernetes.kubeconfig == ((place / "kubeconfig").resolve(),)
     assert target.limits.allowed("anything") == 1
 
 

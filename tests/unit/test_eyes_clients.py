@@ -113,7 +113,7 @@ def target(folder: Path, port: int) -> Target:
         "current-context": "x",
     }
     kubeconfig.write_text(yaml.safe_dump(document))
-    return Target("t", Kubernetes(kubeconfig), Cloud(folder / "clouds.yaml", "lab"))
+    return Target("t", Kubernetes((kubeconfig,)), Cloud(folder / "clouds.yaml", "lab"))
 
 
 def test_a_long_list_is_read_page_by_page(platform: tuple[dict[str, tuple[int, Any]], Target]) -> None:
@@ -170,7 +170,7 @@ def test_a_platform_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
 
 def test_a_kubeconfig_or_cloud_that_cannot_be_used_is_bad_input(tmp_path: Path) -> None:
     """The file and what it lacks are named, before anything is contacted."""
-    broken = Target("t", Kubernetes(tmp_path / "none"), Cloud(tmp_path / "none.yaml", "lab"))
+    broken = Target("t", Kubernetes((tmp_path / "none",)), Cloud(tmp_path / "none.yaml", "lab"))
     with pytest.raises(BadInput, match="kubeconfig"):
         Kube(broken)
     with pytest.raises(BadInput, match=r"clouds\.yaml"):

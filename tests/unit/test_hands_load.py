@@ -64,7 +64,7 @@ def target(tmp_path: Path) -> Iterator[Target]:
     }
     clouds = tmp_path / "clouds.yaml"
     clouds.write_text(json.dumps({"clouds": {"small": {"auth": auth}}}))
-    yield Target("small", Kubernetes(tmp_path / "none"), Cloud(clouds, "small"))
+    yield Target("small", Kubernetes((tmp_path / "none",)), Cloud(clouds, "small"))
     server.shutdown()
     server.server_close()
 
@@ -87,7 +87,7 @@ def test_it_ends_by_itself_when_the_harness_is_killed(target: Target, tmp_path: 
     code = (
         "import sys, time; from pathlib import Path; from seatrial.load.runner import Load, Running;"
         "from seatrial.model.target import *; where = Path(sys.argv[1]);"
-        "target = Target('small', Kubernetes(where), Cloud(where / 'clouds.yaml', 'small'));"
+        "target = Target('small', Kubernetes((where,)), Cloud(where / 'clouds.yaml', 'small'));"
         "load = Running(Load(users=1), target, folder=where, note=lambda *_: None); load.wait_until_it_loads();"
         "print(load._process.pid, flush=True); time.sleep(60)"
     )

@@ -26,6 +26,12 @@ _TYPES = {
     "model_attributes_type": "a mapping",
     "date_type": "a day (YYYY-MM-DD)",
 }
+_MOST_TEXT = 1_000_000
+_MOST_VALUES = 100_000
+
+
+class TooMuch(ValueError):
+    """Raised for a document that says more than anybody writes, whatever its length on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +57,18 @@ def parse(text: str, name: str) -> Document:
     problems: list[Problem] = []
     loader = yaml.SafeLoader(text)
     try:
-        node = loader.get_single_node()
+        node = _composed(loader, text)
         if node is None:
             raise BadInput([Problem(name, "an empty document", "a mapping of keys to values")])
         _walk(node, (), lines, problems, name)
         data = None if problems else loader.construct_document(node)
+    except TooMuch as error:
+        raise BadInput([Problem(name, str(error), "a document as people write them")]) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{name}, line {mark.line + 1}" if mark is not None else name
-        raise BadInput([Problem(where, error.problem or "no YAML", "one YAML document")]) from error
+        accepted = "spaces there" if "'\\t'" in (error.problem or "") else "one YAML document"
+        raise BadInput([Problem(where, (error.problem or "no YAML").removeprefix("found "), accepted)]) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadInput([Problem(name, f"no YAML ({str(error).splitlines()[0]})", "one YAML document")]) from error
     finally:
@@ -67,6 +76,44 @@ def parse(text: str, name: str) -> Document:
     if problems:
         raise BadInput(problems)
     return Document(name, data, lines)
+
+
+def plain(text: str) -> Any:
+    """Read one YAML document that another program's loader will read after us.
+
+    Raises ``yaml.YAMLError``, ``ValueError`` or ``RecursionError`` for what is none, ``TooMuch`` for one whose aliases
+    would make that loader grow without bounds.
+    """
+    loader = yaml.SafeLoader(text)
+    try:
+        node = _composed(loader, text)
+        return None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _composed(loader: yaml.SafeLoader, text: str) -> yaml.Node | None:
+    """Return the document's nodes, once it is sure that they are few enough with every alias written out."""
+    if len(text) > _MOST_TEXT:
+        raise TooMuch(f"{len(text):,} characters")
+    node: yaml.Node | None = loader.get_single_node()
+    if node is not None and _written_out(node, {}) > _MOST_VALUES:
+        raise TooMuch(f"aliases that stand for more than {_MOST_VALUES:,} values")
+    return node
+
+
+def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return how many values a node holds when its aliases are written out; each node is counted once."""
+    if id(node) in known:
+        return known[id(node)]
+    known[id(node)] = _MOST_VALUES + 1  # an alias of a node inside itself has no end
+    children: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        children = [part for pair in node.value for part in pair]
+    elif isinstance(node, yaml.SequenceNode):
+        children = node.value
+    known[id(node)] = 1 + sum(_written_out(child, known) for child in children)
+    return known[id(node)]
 
 
 def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], problems: list[Problem], name: str) -> None:
@@ -106,6 +153,11 @@ def _problem(entry: dict[str, Any], document: Document, model: type[BaseModel]) 
     if kind in ("enum", "literal_error"):
         accepted = str(entry["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
         return Problem(where, found, accepted, nearest(str(entry.get("input")), accepted.split(", ")))
+    if kind == "string_too_short":
+        least = int(entry["ctx"]["min_length"])
+        return Problem(
+            where, found, "a text that is not empty" if least == 1 else f"a text of {least} characters or more"
+        )
     return Problem(where, found, _TYPES.get(kind, str(entry["msg"]).removeprefix("Value error, ")))
 
 

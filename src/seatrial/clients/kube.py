@@ -13,12 +13,13 @@ from urllib.parse import quote, urlencode
 
 import urllib3
 from kubernetes import client as kubernetes_client
-from kubernetes import config as kubernetes_config
 from kubernetes.client.rest import ApiException
 
 from seatrial.clients.kube_exec import ExecResult, ExecStream, Wire
 from seatrial.clients.kube_exec import run as run_in_pod
-from seatrial.model.errors import BadInput, NotPermitted, Problem, SeatrialError, Unreachable
+from seatrial.clients.kube_login import Login
+from seatrial.clients.unanswered import why
+from seatrial.model.errors import NotPermitted, SeatrialError, Unreachable
 from seatrial.model.target import Secret, Target
 
 Manifest: TypeAlias = dict[str, Any]
@@ -91,9 +92,9 @@ class Kube:
     """Reads and changes objects of one cluster, and runs commands in its pods; safe to share between threads."""
 
     def __init__(self, target: Target) -> None:
-        self._where = f"kubeconfig {target.kubernetes.kubeconfig}"
-        self._client = _open(target)
-        self._wire = Wire(self._client.configuration)
+        self._login = Login(target.kubernetes)
+        self._client = kubernetes_client.ApiClient(configuration=self._login.configuration)
+        self._wire = Wire(self._login)
         self._lock = threading.Lock()
         self._kinds: dict[str, Kind] = {kind.name: kind for kind in _KNOWN}
         self._discovered: tuple[Kind, ...] | None = None
@@ -260,24 +261,29 @@ class Kube:
         accept: str = "application/json",
         absent_ok: bool = False,
     ) -> Manifest | None:
-        configuration = self._client.configuration
         headers = {"Accept": accept, "User-Agent": "seatrial"}
-        headers.update({a["key"]: a["value"] for a in configuration.auth_settings().values() if a["value"]})
         if body is not None:
             headers["Content-Type"] = content
-        url = configuration.host + path + (f"?{urlencode(query)}" if query else "")
+        whole = path + (f"?{urlencode(query)}" if query else "")
+        who = self._login.headers()
+        status, raw = self._send(method, whole, {**headers, **who}, body)
+        if status == HTTPStatus.UNAUTHORIZED and self._login.renew(who):
+            status, raw = self._send(method, whole, {**headers, **self._login.headers()}, body)
+        if status == HTTPStatus.NOT_FOUND and absent_ok:
+            return None
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise self._refusal(method, path, status, raw)
+        return _object(raw, f"{method} {path}")
+
+    def _send(self, method: str, path: str, headers: Mapping[str, str], body: Manifest | None) -> tuple[int, bytes]:
+        host = self._client.configuration.host
         try:
             response = self._client.call_api(
-                method, url, header_params=headers, body=body, _request_timeout=(_CONNECT_S, _READ_S)
+                method, host + path, header_params=headers, body=body, _request_timeout=(_CONNECT_S, _READ_S)
             )
-            raw = response.read()
+            return int(response.status), response.read()
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as problem:
-            raise Unreachable(f"the platform's API did not answer {method} {path}: {_short(problem)}") from problem
-        if response.status == HTTPStatus.NOT_FOUND and absent_ok:
-            return None
-        if response.status >= HTTPStatus.BAD_REQUEST:
-            raise self._refusal(method, path, response.status, raw)
-        return _object(raw, f"{method} {path}")
+            raise Unreachable(f"{host} does not answer: {why(problem)} ({self._login.where})") from problem
 
     def _refusal(self, method: str, path: str, status: int, raw: bytes) -> SeatrialError:
         try:
@@ -285,7 +291,8 @@ class Kube:
         except (ValueError, AttributeError):
             message = raw[:200].decode(errors="replace")
         if status == HTTPStatus.UNAUTHORIZED:
-            return NotPermitted(f"the platform does not accept the credentials of {self._where} (expired or revoked)")
+            where = self._login.where
+            return NotPermitted(f"the platform does not accept the credentials of {where} (expired or revoked)")
         if status == HTTPStatus.FORBIDDEN:
             return NotPermitted(f"the platform forbids {method} {path}: {message}")
         return Rejected(f"the platform answered {status} to {method} {path}: {message}", status)
@@ -331,26 +338,6 @@ def _aggregated(answer: Manifest) -> tuple[Kind, ...]:
     return tuple(found)
 
 
-def _open(target: Target) -> Any:
-    path = target.kubernetes.kubeconfig
-    configuration = kubernetes_client.Configuration()
-    # One retry mends a connection that the server closed while idle; more would only make a dead server slow to tell.
-    configuration.retries = urllib3.Retry(total=1, status=0, redirect=0)
-    configuration.connection_pool_maxsize = 16
-    try:
-        return kubernetes_config.new_client_from_config(
-            config_file=str(path),
-            context=target.kubernetes.context,
-            persist_config=False,
-            client_configuration=configuration,
-        )
-    except (kubernetes_config.ConfigException, OSError, ValueError, TypeError, AttributeError, KeyError) as problem:
-        context = target.kubernetes.context
-        where = f"kubernetes.kubeconfig {path}" + (f", context {context!r}" if context else "")
-        accepted = "a readable kubeconfig with that context, its cluster and its user"
-        raise BadInput([Problem(where, _short(problem), accepted)]) from problem
-
-
 def _object(raw: bytes, what: str) -> Manifest:
     try:
         answer = json.loads(raw)
@@ -359,8 +346,3 @@ def _object(raw: bytes, what: str) -> Manifest:
     if not isinstance(answer, dict):
         raise Unreachable(f"the answer to {what} is not an object: {raw[:80]!r}")
     return answer
-
-
-def _short(problem: Exception) -> str:
-    text = " ".join(str(problem).split())
-    return f"{type(problem).__name__}: {text[:300]}"

@@ -9,18 +9,21 @@ from __future__ import annotations
 import codecs
 import contextlib
 import json
+import re
 import select
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import websocket
 
+from seatrial.clients.kube_login import Login
+from seatrial.clients.unanswered import why
 from seatrial.model.errors import NotPermitted, Unreachable
 
 _STDIN, _STDOUT, _STDERR, _STATUS = 0, 1, 2, 3
@@ -28,6 +31,7 @@ _PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
 _CONNECT_S = 10.0
 _CHUNK = 64 * 1024
 _NOT_STARTED = 128
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _LOST = (websocket.WebSocketException, OSError)
 
 
@@ -43,27 +47,38 @@ class ExecResult:
 class Wire:
     """How exec connections to one cluster are opened."""
 
-    def __init__(self, configuration: Any) -> None:
-        self._configuration = configuration
-        self._context = _tls(configuration)
+    def __init__(self, login: Login) -> None:
+        self._login = login
+        self._options = {**_tls(login.configuration), **_proxied(login.proxy)}
 
     def open(self, path: str, what: str) -> websocket.WebSocket:
         """Open the websocket of one exec, or say who must act."""
-        configuration = self._configuration
-        headers = [f"{a['key']}: {a['value']}" for a in configuration.auth_settings().values() if a["value"]]
-        options: dict[str, Any] = {"header": headers, "subprotocols": _PROTOCOLS, "timeout": _CONNECT_S}
-        server_name = configuration.tls_server_name
-        sslopt: dict[str, Any] = {"context": self._context} if self._context else {}
-        if server_name:
-            sslopt["server_hostname"] = server_name
-        connection = websocket.WebSocket(sslopt=sslopt, skip_utf8_validation=True)
-        url = "ws" + configuration.host.removeprefix("http") + path
+        who = self._login.headers()
         try:
-            connection.connect(url, suppress_origin=True, **options)  # type: ignore[no-untyped-call]
+            try:
+                return self._connect(path, who)
+            except websocket.WebSocketBadStatusException as refused:
+                if refused.status_code != HTTPStatus.UNAUTHORIZED or not self._login.renew(who):
+                    raise
+                return self._connect(path, self._login.headers())
         except websocket.WebSocketBadStatusException as refused:
             raise _refusal(refused, what) from refused
         except _LOST as problem:
-            raise Unreachable(f"could not open {what}: {type(problem).__name__}: {problem}") from problem
+            host = self._login.configuration.host
+            raise Unreachable(f"could not open {what}: {host} does not answer: {why(problem)}") from problem
+
+    def _connect(self, path: str, who: Mapping[str, str]) -> websocket.WebSocket:
+        connection = websocket.WebSocket(sslopt=self._options["sslopt"], skip_utf8_validation=True)
+        url = "ws" + self._login.configuration.host.removeprefix("http") + path
+        options = {name: value for name, value in self._options.items() if name != "sslopt"}
+        connection.connect(  # type: ignore[no-untyped-call]
+            url,
+            suppress_origin=True,
+            header=[f"{name}: {value}" for name, value in who.items()],
+            subprotocols=_PROTOCOLS,
+            timeout=_CONNECT_S,
+            **options,
+        )
         return connection
 
 
@@ -215,14 +230,14 @@ def _status(data: bytes) -> tuple[int, str]:
     """Return the exit status and, for a command that did not even start (status 128), why."""
     try:
         answer = json.loads(data)
-    except ValueError:
+        if answer.get("status") == "Success":
+            return 0, ""
+        for cause in (answer.get("details") or {}).get("causes") or []:
+            if cause.get("reason") == "ExitCode" and _NUMBER.fullmatch(str(cause.get("message", ""))):
+                return int(cause["message"]), ""
+        return _NOT_STARTED, str(answer.get("message", ""))[:300]
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return _NOT_STARTED, "malformed status"
-    if answer.get("status") == "Success":
-        return 0, ""
-    for cause in (answer.get("details") or {}).get("causes") or []:
-        if cause.get("reason") == "ExitCode" and str(cause.get("message", "")).isdigit():
-            return int(cause["message"]), ""
-    return _NOT_STARTED, str(answer.get("message", ""))[:300]
 
 
 def _refusal(refused: websocket.WebSocketBadStatusException, what: str) -> Exception:
@@ -236,13 +251,33 @@ def _refusal(refused: websocket.WebSocketBadStatusException, what: str) -> Excep
     return Unreachable(message)
 
 
-def _tls(configuration: Any) -> ssl.SSLContext | None:
+def _tls(configuration: Any) -> dict[str, Any]:
+    """Return how the server's certificate is looked at, in the words of the websocket library."""
     if not configuration.host.startswith("https"):
-        return None
+        return {"sslopt": {}}
     context = ssl.create_default_context(cafile=configuration.ssl_ca_cert, cadata=configuration.ca_cert_data)
-    if not configuration.verify_ssl:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
     if configuration.cert_file:
         context.load_cert_chain(configuration.cert_file, configuration.key_file)
-    return context
+    sslopt: dict[str, Any] = {"context": context}
+    if configuration.tls_server_name:
+        sslopt["server_hostname"] = configuration.tls_server_name
+    if not configuration.verify_ssl:
+        # Said here and not in the context: the library sets both in it, to strict where it is told nothing.
+        sslopt |= {"check_hostname": False, "cert_reqs": ssl.CERT_NONE}
+    return {"sslopt": sslopt}
+
+
+def _proxied(proxy: str | None) -> dict[str, Any]:
+    """Return through which proxy, in the words of the websocket library; never one that it would choose itself."""
+    if proxy is None:
+        return {"http_no_proxy": ["*"]}
+    url = urlsplit(proxy)
+    credentials = (unquote(url.username), unquote(url.password or "")) if url.username else None
+    return {
+        "http_proxy_host": url.hostname,
+        "http_proxy_port": url.port or 80,
+        "http_proxy_auth": credentials,
+        # Whether the proxy is to be passed by was decided by the Kubernetes client's rules; an empty list here would
+        # have this library decide again, by its own.
+        "http_no_proxy": ["-"],
+    }

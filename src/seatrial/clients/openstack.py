@@ -9,16 +9,15 @@ from typing import Any, TypeVar
 
 import keystoneauth1.exceptions as keystone_errors
 import openstack as sdk
-import openstack.config as sdk_config
 import openstack.exceptions as sdk_errors
 import requests
-import yaml
 
-from seatrial.model.errors import BadInput, NotPermitted, Problem, Unreachable
+from seatrial.clients.cloud import ANSWER_S, region
+from seatrial.clients.unanswered import why
+from seatrial.model.errors import NotPermitted, Unreachable
 from seatrial.model.target import Secret, Target
 
 _T = TypeVar("_T")
-_ANSWER_S = 10.0
 _EXCERPT = 300
 
 
@@ -34,8 +33,8 @@ class OpenStack:
     """One cloud as an administrator of it sees it; logs in when first used."""
 
     def __init__(self, target: Target) -> None:
-        self._where = f"cloud {target.cloud.name!r} in {target.cloud.clouds_yaml}"
-        self._region = _region(target)
+        self._where = str(target.cloud)
+        self._region = region(target.cloud)
         self._lock = threading.Lock()
         self._connected: Any = None
 
@@ -90,7 +89,7 @@ class OpenStack:
         """Delete a project by its id; absent is fine."""
         url = f"{self.identity_url}/projects/{identity}"
         answer = self._call(
-            lambda: self._connection().session.delete(url, raise_exc=False, timeout=_ANSWER_S, connect_retries=0)
+            lambda: self._connection().session.delete(url, raise_exc=False, timeout=ANSWER_S, connect_retries=0)
         )
         if answer.status_code not in (requests.codes.no_content, requests.codes.not_found):
             raise Unreachable(f"{self._where} answered {answer.status_code} to the deletion of project {identity}")
@@ -107,7 +106,7 @@ class OpenStack:
         verify, _ = self._region.get_requests_verify_args()
         return str(verify) if isinstance(verify, str) else bool(verify)
 
-    def get(self, url: str, *, token: bool, timeout_s: float = _ANSWER_S) -> HttpAnswer:
+    def get(self, url: str, *, token: bool, timeout_s: float = ANSWER_S) -> HttpAnswer:
         """GET a URL with or without the administrator's token; any status is an answer."""
         response = self._call(
             lambda: self._connection().session.get(
@@ -119,7 +118,7 @@ class OpenStack:
     def _identity(self, path: str) -> dict[str, Any]:
         root = self.identity_url
         # One more try mends a kept connection that the server has closed while it was idle.
-        response = self._call(lambda: self._connection().session.get(root + path, timeout=_ANSWER_S, connect_retries=1))
+        response = self._call(lambda: self._connection().session.get(root + path, timeout=ANSWER_S, connect_retries=1))
         body = response.json()
         if not isinstance(body, dict):
             raise Unreachable(f"{self._where}: the answer to {path} is not an object")
@@ -136,25 +135,10 @@ class OpenStack:
             return ask()
         except (keystone_errors.Unauthorized, keystone_errors.Forbidden) as problem:
             raise NotPermitted(f"{self._where} does not accept the credentials: {_short(problem)}") from problem
+        except (keystone_errors.ConnectFailure, requests.ConnectionError, requests.Timeout) as problem:
+            raise Unreachable(f"{self.public_url} does not answer: {why(problem)} ({self._where})") from problem
         except (keystone_errors.ClientException, sdk_errors.SDKException, requests.RequestException) as problem:
             raise Unreachable(f"{self._where} did not answer: {_short(problem)}") from problem
-
-
-def _region(target: Target) -> Any:
-    path, name = target.cloud.clouds_yaml, target.cloud.name
-    accepted = f"a readable clouds.yaml with an entry {name!r}"
-    if not path.is_file():
-        raise BadInput([Problem(f"cloud.clouds_yaml {path}", "no such file", accepted)])
-    try:
-        config = sdk_config.OpenStackConfig(
-            config_files=[str(path)], secure_files=[], vendor_files=[], load_envvars=False
-        )
-        # The deadline of everything that is asked, the login included: a black hole must not hold up a trial.
-        return config.get_one(cloud=name, api_timeout=_ANSWER_S)
-    except (sdk_errors.ConfigException, sdk_errors.SDKException, keystone_errors.ClientException) as problem:
-        raise BadInput([Problem(f"cloud.name {name!r} in {path}", _short(problem), accepted)]) from problem
-    except (yaml.YAMLError, OSError, AttributeError, TypeError) as problem:
-        raise BadInput([Problem(f"cloud.clouds_yaml {path}", _short(problem), accepted)]) from problem
 
 
 def _short(problem: Exception) -> str:

@@ -8,7 +8,7 @@ from seatrial.clients.deployment import Deployment
 from seatrial.clients.kube import Kube, Manifest
 from seatrial.discovery import custom, naming, ownership, serving, workloads
 from seatrial.model.errors import BadInput, NotPermitted, Problem, Unreachable
-from seatrial.model.inventory import Gap, Inventory, Node, Operator
+from seatrial.model.inventory import Gap, Inventory, Node, Operator, Resource
 from seatrial.model.target import Namespaces
 
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
@@ -38,7 +38,7 @@ def discover(deployment: Deployment) -> Inventory:
         nodes=tuple(_node(m) for m in reader.read("Node")),
         components=tuple(c for c in components if c not in operators),
         services=serving.named(services, components),
-        resources=tuple(custom.resource(m, tree) for m in resources),
+        resources=_kept(resources, tree, reader),
         operators=tuple(
             Operator(c.labels[naming.OPERATOR_LABEL], c, c.owners[0] if c.owners else None) for c in operators
         ),
@@ -71,7 +71,7 @@ class _Reader:
 def _require_openstack(deployment: Deployment, reader: _Reader) -> None:
     kube, target = deployment.kube, deployment.target
     if not any(kind.group.endswith(naming.GROUP_SUFFIX) for kind in kube.kinds()):
-        where = f"kubernetes.kubeconfig {target.kubernetes.kubeconfig}"
+        where = f"kubernetes: {target.kubernetes}"
         found = "a platform that serves no *.openstack.org resource"
         raise BadInput([Problem(where, found, "a platform on which OpenStack operators are installed")])
     problems: list[Problem] = []
@@ -92,6 +92,19 @@ def _custom(kube: Kube, reader: _Reader, names: Namespaces) -> list[Manifest]:
         if kind.namespaced and (kind.group.endswith(naming.GROUP_SUFFIX) or kind.group in _EXTRA_GROUPS)
     ]
     return [m for kind in wanted for m in reader.everywhere(f"{kind.name}.{kind.group}", names)]
+
+
+def _kept(manifests: list[Manifest], tree: ownership.Tree, reader: _Reader) -> tuple[Resource, ...]:
+    """Return what is kept of each custom resource; one that is not shaped as its kind is a gap."""
+    found: list[Resource] = []
+    for manifest in manifests:
+        try:
+            found.append(custom.resource(manifest, tree))
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as odd:
+            metadata = manifest["metadata"]
+            where = f"{manifest['kind'].lower()}/{metadata.get('namespace', '')}/{metadata['name']}"
+            reader.gaps.append(Gap(where, f"it is not shaped as its kind ({type(odd).__name__}: {str(odd)[:200]})"))
+    return tuple(found)
 
 
 def _node(manifest: Manifest) -> Node:

@@ -66,6 +66,7 @@ def examine(deployment: Deployment, needed: Grant) -> Iterator[Finding]:
     platform = _platform(deployment)
     yield platform
     if platform.state is not State.OK:
+        yield _cloud(deployment)
         return
     for finding in (_namespace(deployment, "control_plane"), _namespace(deployment, "operators")):
         yield finding
@@ -94,7 +95,7 @@ def require(deployment: Deployment, needed: Grant) -> tuple[Finding, ...]:
 
 def _platform(deployment: Deployment) -> Finding:
     target = deployment.target
-    where = f"kubernetes.kubeconfig {target.kubernetes.kubeconfig}"
+    where = f"kubernetes: {target.kubernetes}"
     try:
         # A question about ourselves: every account that the platform accepts may ask it, whatever else it may do.
         deployment.kube.can_i("list", "pods", target.namespaces.control_plane)
@@ -102,7 +103,7 @@ def _platform(deployment: Deployment) -> Finding:
         problem = Problem(where, str(error), "credentials that the platform accepts")
         return Finding("platform", State.WRONG, str(error), problem)
     except Unreachable as error:
-        return Finding("platform", State.UNREACHABLE, f"{where}: {error}")
+        return Finding("platform", State.UNREACHABLE, str(error))
     return Finding("platform", State.OK, "the platform's API answers and accepts the credentials")
 
 
@@ -126,7 +127,7 @@ def _control_plane(deployment: Deployment) -> Finding:
     target = deployment.target
     namespace = target.namespaces.control_plane
     accepted = f"a cluster with an {CONTROL_PLANE} in namespace {namespace!r}"
-    where = f"kubernetes.kubeconfig {target.kubernetes.kubeconfig}"
+    where = f"kubernetes: {target.kubernetes}"
     try:
         served = any(kind.name == CONTROL_PLANE for kind in deployment.kube.kinds())
         if not served:
@@ -167,7 +168,7 @@ def _permissions(deployment: Deployment, needed: Grant) -> Iterator[Finding]:
 
 def _cloud(deployment: Deployment) -> Finding:
     target: Target = deployment.target
-    where = f"cloud {target.cloud.name!r} in {target.cloud.clouds_yaml}"
+    where = str(target.cloud)
     try:
         deployment.openstack.token()
     except NotPermitted as error:

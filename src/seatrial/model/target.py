@@ -72,10 +72,18 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True)
 class Kubernetes:
-    """How the platform's API is reached."""
+    """How the platform's API is reached: through kubeconfig files, or as the service account of the pod we run in."""
 
-    kubeconfig: Path
+    kubeconfig: tuple[Path, ...] | None
+    """Merged as kubectl does: what the first of them says, holds. None: the service account."""
     context: str | None = None
+
+    def __str__(self) -> str:
+        """Return how a person names this way in."""
+        if self.kubeconfig is None:
+            return "the service account of this pod"
+        context = f", context {self.context}" if self.context else ""
+        return f"kubeconfig {':'.join(str(file) for file in self.kubeconfig)}{context}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +96,18 @@ class Namespaces:
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """How the OpenStack APIs are reached: an entry of a clouds.yaml."""
+    """How the OpenStack APIs are reached: an entry of a clouds.yaml, or the OS_* variables of the environment."""
 
-    clouds_yaml: Path
+    clouds_yaml: Path | None
+    """None: the variables."""
     name: str
+    secure: tuple[Path, ...] = ()
+    """Where secrets may be kept apart from it; the first of these that exists is merged into it."""
+
+    def __str__(self) -> str:
+        """Return how a person names this way in."""
+        place = "the variables OS_*" if self.clouds_yaml is None else str(self.clouds_yaml)
+        return f"cloud {self.name!r} in {place}"
 
 
 @dataclass(frozen=True, slots=True)

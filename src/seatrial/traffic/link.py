@@ -95,11 +95,14 @@ class Link:
     def _read(self) -> None:
         try:
             for line in self._channel.lines():
-                self._take(line)
+                self._hear(line)
         except Unreachable as problem:
             self._break(str(problem))
         else:
             self._break(f"it ended: {self._channel.complaint()}")
+        finally:
+            # Whatever ended the reading: from here on nothing is seen any more, and that is known.
+            self._break("what it says is no longer read")
 
     def _break(self, why: str) -> None:
         with self._changed:
@@ -107,13 +110,14 @@ class Link:
                 self.broken = why
             self._changed.notify_all()
 
-    def _take(self, line: str) -> None:
+    def _hear(self, line: str) -> None:
         try:
-            said = json.loads(line)
-            kind = said["k"]
-        except (ValueError, KeyError, TypeError):
+            self._take(json.loads(line))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             self.complaints.append(f"said {line[:80]!r}")
-            return
+
+    def _take(self, said: Any) -> None:
+        kind = said["k"]
         with self._changed:
             if kind == "s":
                 self.samples.setdefault(said["p"], []).extend(

@@ -1,0 +1,63 @@
+"""The way into one cloud, as openstacksdk reads it: for the harness, and handed on to the load that it starts.
+
+The load gets what the harness has found, and looks nowhere itself: two different logins are impossible.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keystoneauth1.exceptions as keystone_errors
+import openstack.exceptions as sdk_errors
+import yaml
+from openstack.config import OpenStackConfig
+
+from seatrial.model.errors import BadInput, Problem
+from seatrial.model.target import Cloud
+
+ANSWER_S = 10.0
+"""The deadline of everything that is asked, the login included: a black hole must not hold up a trial."""
+_HANDED = (
+    *("auth", "auth_type", "auth_methods", "region_name", "interface", "identity_api_version"),
+    *("verify", "cacert", "cert", "key", "force_ipv4"),
+)
+_ODD = (yaml.YAMLError, OSError, AttributeError, TypeError, ValueError, LookupError, ArithmeticError)
+
+
+def region(cloud: Cloud) -> Any:
+    """Return the configuration of a cloud as openstacksdk understands it; raises BadInput when it can't be one."""
+    accepted = f"a readable clouds.yaml with an entry {cloud.name!r}"
+    if cloud.clouds_yaml is not None and not cloud.clouds_yaml.is_file():
+        raise BadInput([Problem(f"cloud.clouds_yaml {cloud.clouds_yaml}", "no such file", accepted)])
+    files = () if cloud.clouds_yaml is None else (cloud.clouds_yaml,)
+    try:
+        config = OpenStackConfig(
+            config_files=_names(files), secure_files=_names(cloud.secure), load_envvars=cloud.clouds_yaml is None
+        )
+        return config.get_one(cloud=cloud.name, api_timeout=ANSWER_S)
+    except (sdk_errors.SDKException, keystone_errors.ClientException) as problem:
+        raise BadInput([Problem(str(cloud), _short(problem), accepted)]) from problem
+    except _ODD as problem:
+        # The text may show what stands there, and that may be a secret.
+        raise BadInput([Problem(str(cloud), f"it is no cloud ({type(problem).__name__})", accepted)]) from problem
+
+
+def handed_on(found: Any) -> str:
+    """Return what a process of our own needs to log in as this cloud's user; holds secrets: for a pipe, no more."""
+    return json.dumps({key: found.config[key] for key in _HANDED if found.config.get(key) is not None})
+
+
+def taken_over(text: str) -> Any:
+    """Return the configuration that was handed on; nothing else is looked at, no file and no variable."""
+    written = json.loads(text)
+    return OpenStackConfig(load_yaml_config=False, load_envvars=False).get_one(**written, api_timeout=ANSWER_S)
+
+
+def _names(files: tuple[Path, ...]) -> list[str]:
+    return [str(file) for file in files]
+
+
+def _short(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {' '.join(str(problem).split())[:300]}"
