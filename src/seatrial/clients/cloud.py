@@ -21,7 +21,7 @@ ANSWER_S = 10.0
 """The deadline of everything that is asked, the login included: a black hole must not hold up a trial."""
 _HANDED = (
     *("auth", "auth_type", "auth_methods", "region_name", "interface", "identity_api_version"),
-    *("verify", "cacert", "cert", "key", "force_ipv4"),
+    *("verify", "insecure", "cacert", "cert", "key", "force_ipv4"),
 )
 _ODD = (yaml.YAMLError, OSError, AttributeError, TypeError, ValueError, LookupError, ArithmeticError)
 

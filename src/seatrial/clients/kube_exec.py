@@ -256,21 +256,22 @@ def _tls(configuration: Any) -> dict[str, Any]:
     if not configuration.host.startswith("https"):
         return {"sslopt": {}}
     context = ssl.create_default_context(cafile=configuration.ssl_ca_cert, cadata=configuration.ca_cert_data)
+    if not configuration.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     if configuration.cert_file:
         context.load_cert_chain(configuration.cert_file, configuration.key_file)
     sslopt: dict[str, Any] = {"context": context}
     if configuration.tls_server_name:
         sslopt["server_hostname"] = configuration.tls_server_name
-    if not configuration.verify_ssl:
-        # Said here and not in the context: the library sets both in it, to strict where it is told nothing.
-        sslopt |= {"check_hostname": False, "cert_reqs": ssl.CERT_NONE}
     return {"sslopt": sslopt}
 
 
 def _proxied(proxy: str | None) -> dict[str, Any]:
     """Return through which proxy, in the words of the websocket library; never one that it would choose itself."""
     if proxy is None:
-        return {"http_no_proxy": ["*"]}
+        # A host must be named for the second word to be heard; else the library asks the environment itself.
+        return {"http_proxy_host": "none", "http_no_proxy": ["*"]}
     url = urlsplit(proxy)
     credentials = (unquote(url.username), unquote(url.password or "")) if url.username else None
     return {

@@ -18,7 +18,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from seatrial import waiting
 from seatrial.catalogue.document import Document, parse, schema_problems
 from seatrial.catalogue.loader import find
-from seatrial.entry import clouds, kubeconfig
 from seatrial.model.errors import BadInput, Problem
 from seatrial.model.target import (
     Agent,
@@ -150,12 +149,17 @@ def _platform(
     written: _Kubernetes, grant: Grant, document: Document, path: Path, now: datetime
 ) -> tuple[Kubernetes, list[Problem]]:
     """Return the way to the platform, and everything that is wrong with it."""
+    # Not above: the Kubernetes client takes longer to load than all commands that contact nothing.
+    from seatrial.entry import kubeconfig  # noqa: PLC0415
+
     way, problems = kubeconfig.way_in(written.kubeconfig, written.context, document, path)
     return way, problems or list(kubeconfig.problems(way, grant, document, now))
 
 
 def _cloud(written: _Cloud, document: Document, path: Path) -> tuple[Cloud, list[Problem]]:
     """Return the way to the cloud, and everything that is wrong with it."""
+    from seatrial.entry import clouds  # noqa: PLC0415 (likewise)
+
     try:
         return clouds.way_in(written.clouds_yaml, written.name, document, path), []
     except BadInput as error:

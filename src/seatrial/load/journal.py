@@ -21,7 +21,11 @@ JOURNAL = "SEATRIAL_LOAD_JOURNAL"
 PARENT = "SEATRIAL_LOAD_PARENT"
 PREFIX = "SEATRIAL_LOAD_PREFIX"
 SHAPE = "SEATRIAL_LOAD_SHAPE"
-"""Names of the environment variables through which the harness tells a load test what to do."""
+CLOUD = "SEATRIAL_LOAD_CLOUD"
+"""Names of the environment variables through which the harness tells a load test what to do.
+
+With CLOUD set, the cloud and its credentials come on standard input: they are in no file, argument or variable.
+"""
 
 _EVERY_S = 1.0
 Figures = dict[str, Any]

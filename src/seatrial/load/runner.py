@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from seatrial.clients import cloud
 from seatrial.load import journal
-from seatrial.model.errors import BadInput, Problem, Unreachable
+from seatrial.model.errors import BadInput, HarnessBug, Problem, Unreachable
 from seatrial.model.journal import EventKind
 from seatrial.model.target import Target
 
@@ -53,16 +54,20 @@ class Running:
         self._log = folder / "locust.log"
         self._over = threading.Event()
         self._journal.touch()
+        # Resolved here, once: what the harness logs in as is what the load logs in as.
+        login = cloud.handed_on(cloud.region(target.cloud))
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 _argv(load),
-                env=_environment(load, target, self._journal),
-                stdin=subprocess.DEVNULL,
+                env=_environment(load, self._journal),
+                stdin=subprocess.PIPE,
+                text=True,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 # A group of its own, so that nothing it starts can outlive it; Ctrl-C is for the harness.
                 start_new_session=True,
             )
+        _tell(self._process, login)
         self._follower = threading.Thread(target=self._follow, daemon=True, name="load figures")
         self._follower.start()
 
@@ -154,12 +159,20 @@ def _argv(load: Load) -> list[str]:
     ]
 
 
-def _environment(load: Load, target: Target, figures: Path) -> dict[str, str]:
-    """Return the environment: where credentials are, never the credentials themselves."""
+def _tell(process: subprocess.Popen[str], login: str) -> None:
+    """Hand over the login on standard input, and close it."""
+    if process.stdin is None:
+        msg = "locust was started without a standard input"
+        raise HarnessBug(msg)
+    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:  # ended already: why is in its log
+        pipe.write(login)
+
+
+def _environment(load: Load, figures: Path) -> dict[str, str]:
+    """Return the environment: that there is a login on standard input, never the login."""
     return {
         **os.environ,
-        "OS_CLIENT_CONFIG_FILE": str(target.cloud.clouds_yaml),
-        "OS_CLOUD": target.cloud.name,
+        journal.CLOUD: "stdin",
         journal.JOURNAL: str(figures),
         journal.PARENT: str(os.getpid()),
         journal.SHAPE: load.shape,
