@@ -201,13 +201,18 @@ class Kube:
         self._kinds[name] = best
         return best
 
-    def can_i(self, verb: str, resource: str, namespace: str | None) -> bool:
-        """Tell whether our own account may do this; ``resource`` as in ``pods``, ``pods/exec``, ``galeras.GROUP``."""
+    def can_i(self, verb: str, resource: str, namespace: str | None, *, name: str = "") -> bool:
+        """Tell whether our own account may do this; ``resource`` as in ``pods``, ``pods/exec``, ``galeras.GROUP``.
+
+        ``name``: to that one object; without it, to any.
+        """
         whole, _, subresource = resource.partition("/")
         plural, _, group = whole.partition(".")
         attributes = {"verb": verb, "resource": plural, "group": group, "subresource": subresource}
         if namespace:
             attributes["namespace"] = namespace
+        if name:
+            attributes["name"] = name
         body = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",

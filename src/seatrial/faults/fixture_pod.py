@@ -15,6 +15,7 @@ from seatrial.model.errors import Unreachable
 from seatrial.model.fault import Injection, Look
 from seatrial.model.inventory import Inventory, Role
 from seatrial.model.observation import Json
+from seatrial.model.rights import Right, rights
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class AgentPod:
     def parameters(self) -> Mapping[str, Json]:
         """Return what makes an equal one."""
         return {}
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return what it needs of the platform."""
+        return rights("create get delete", "pods")
 
     def applies(self, inventory: Inventory) -> str | None:
         """Return why it can't be made, as far as that can be known without looking at the target: never."""

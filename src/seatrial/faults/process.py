@@ -20,6 +20,7 @@ from seatrial.model.errors import BadInput, Problem, Unreachable
 from seatrial.model.fault import Injection, Look, Selector
 from seatrial.model.inventory import Inventory
 from seatrial.model.observation import Json
+from seatrial.model.rights import Right, exec_in, watching
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class _OfProcesses:
     def parameters(self) -> Mapping[str, Json]:
         """Return what makes an equal fault."""
         return _parameters(self.selector, self.container)
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return what it needs of the platform."""
+        return (*exec_in(where := select.place(self.selector)), *watching(where))
 
     def applies(self, inventory: Inventory) -> str | None:
         """Return why it may not run: nothing to select, or no such container."""
