@@ -105,9 +105,15 @@ class Kube:
     # -- objects ---------------------------------------------------------------------------------------------------
 
     def list(
-        self, kind: str, *, namespace: str | None = None, labels: str | None = None, content: bool = True
+        self,
+        kind: str,
+        *,
+        namespace: str | None = None,
+        labels: str | None = None,
+        fields: str | None = None,
+        content: bool = True,
     ) -> list[Manifest]:
-        """Return all objects of a kind in one namespace, or in all; ``labels`` is a label selector.
+        """Return all objects of a kind in one namespace, or in all; ``labels`` and ``fields`` are selectors.
 
         Without ``content`` only their metadata: what may be confidential in them is not even sent.
         """
@@ -115,6 +121,8 @@ class Kube:
         query: dict[str, str | int] = {"limit": _PAGE}
         if labels:
             query["labelSelector"] = labels
+        if fields:
+            query["fieldSelector"] = fields
         accept = "application/json" if content else _METADATA
         found: list[Manifest] = []
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from threading import Lock
 from weakref import WeakKeyDictionary
 
@@ -134,6 +135,7 @@ _NEEDS = (
 )
 
 
+@cache
 def needs(grant: Grant) -> tuple[Need, ...]:
     """Return what a grant needs, weaker grants' needs first; no right is named twice."""
     known: set[Right] = set()
@@ -178,8 +180,9 @@ def lacking(deployment: Deployment, wanted: Sequence[Right]) -> tuple[Right, ...
     """Return which of these rights this account does not have; asks for several at once, and for none twice."""
     answers = _answers(deployment)
     asked = [right for right in dict.fromkeys(wanted) if right not in answers]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        answers.update(zip(asked, pool.map(lambda right: _has(deployment, right), asked), strict=True))
+    if asked:
+        with ThreadPoolExecutor(min(len(asked), _AT_ONCE)) as pool:
+            answers.update(zip(asked, pool.map(lambda right: _has(deployment, right), asked), strict=True))
     return tuple(right for right in dict.fromkeys(wanted) if not answers[right])
 
 
