@@ -103,6 +103,11 @@ _NEEDS = (
         "what needs it is inconclusive",
     ),
     Need(
+        "see whether a trial is on",
+        rights("get", "leases.coordination.k8s.io"),
+        "then `seatrial status` can't tell",
+    ),
+    Need(
         "start a pod, a schema, queues and projects of its own, and take them back",
         _of_faults(Grant.MUTATE),
         "what it lacks is not started",
@@ -116,7 +121,7 @@ _NEEDS = (
     ),
     Need(
         "say that a trial is on, so that there is no second one",
-        rights("get create update delete", "leases.coordination.k8s.io"),
+        rights("get create update patch delete", "leases.coordination.k8s.io"),
         "nothing in the deployment may be changed",
         Grant.MUTATE,
     ),
