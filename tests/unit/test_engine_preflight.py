@@ -179,7 +179,9 @@ def test_what_may_not_be_read_limits_a_trial_but_does_not_stop_it(tmp_path: Path
     platform.allowed = False
     with Deployment(load_target(target_file(tmp_path, platform.server_address[1]))) as deployment:
         findings = {finding.what: finding for finding in examine(deployment, Grant.OBSERVE)}
-    assert findings["may read pods"].state is State.LIMITED
+    denied = findings["may look inside pods (sockets, database, broker)"]
+    assert denied.state is State.LIMITED
+    assert "get, create pods/exec in openstack; get, create pods/exec in openstack-operators" in denied.message
     assert findings["cloud"].state is State.LIMITED
     assert "s3cret-pw" not in findings["cloud"].message
     assert findings["control plane"].state is State.OK

@@ -106,9 +106,15 @@ class Kube:
     # -- objects ---------------------------------------------------------------------------------------------------
 
     def list(
-        self, kind: str, *, namespace: str | None = None, labels: str | None = None, content: bool = True
+        self,
+        kind: str,
+        *,
+        namespace: str | None = None,
+        labels: str | None = None,
+        fields: str | None = None,
+        content: bool = True,
     ) -> list[Manifest]:
-        """Return all objects of a kind in one namespace, or in all; ``labels`` is a label selector.
+        """Return all objects of a kind in one namespace, or in all; ``labels`` and ``fields`` are selectors.
 
         Without ``content`` only their metadata: what may be confidential in them is not even sent.
         """
@@ -116,6 +122,8 @@ class Kube:
         query: dict[str, str | int] = {"limit": _PAGE}
         if labels:
             query["labelSelector"] = labels
+        if fields:
+            query["fieldSelector"] = fields
         accept = "application/json" if content else _METADATA
         found: list[Manifest] = []
         while True:
@@ -202,13 +210,18 @@ class Kube:
         self._kinds[name] = best
         return best
 
-    def can_i(self, verb: str, resource: str, namespace: str | None) -> bool:
-        """Tell whether our own account may do this; ``resource`` as in ``pods``, ``pods/exec``, ``galeras.GROUP``."""
+    def can_i(self, verb: str, resource: str, namespace: str | None, *, name: str = "") -> bool:
+        """Tell whether our own account may do this; ``resource`` as in ``pods``, ``pods/exec``, ``galeras.GROUP``.
+
+        ``name``: to that one object; without it, to any.
+        """
         whole, _, subresource = resource.partition("/")
         plural, _, group = whole.partition(".")
         attributes = {"verb": verb, "resource": plural, "group": group, "subresource": subresource}
         if namespace:
             attributes["namespace"] = namespace
+        if name:
+            attributes["name"] = name
         body = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import TypeAlias
 
 from seatrial.clients.deployment import Deployment
+from seatrial.engine import rights
+from seatrial.engine.belonging import belonging
 from seatrial.engine.limits import lacking_grant
 from seatrial.model.errors import BadInput, NotPermitted, Problem, SeatrialError, Unreachable
 from seatrial.model.target import Grant, Target
@@ -37,23 +39,6 @@ class Finding:
     problem: Problem | None = None
 
 
-_Permission: TypeAlias = tuple[str, str, str]
-_READS: tuple[_Permission, ...] = (
-    ("list", "pods", "read pods"),
-    ("list", "services", "read Services"),
-    ("list", "deployments.apps", "read Deployments"),
-    ("list", "statefulsets.apps", "read StatefulSets"),
-    ("list", "openstackcontrolplanes.core.openstack.org", "read control planes"),
-    ("create", "pods/exec", "look inside pods (census, database, broker)"),
-    ("get", "secrets", "read the database's and the broker's credentials"),
-)
-_MUTATES: tuple[_Permission, ...] = (
-    ("patch", "services", "change a Service and see it corrected"),
-    ("create", "pods", "start the harness's own pod"),
-)
-_DISRUPTS: tuple[_Permission, ...] = (("delete", "pods", "delete a pod"),)
-
-
 def examine(deployment: Deployment, needed: Grant) -> Iterator[Finding]:
     """Yield what is found out about a target; stops at the first step that makes the next ones pointless."""
     target = deployment.target
@@ -74,14 +59,18 @@ def examine(deployment: Deployment, needed: Grant) -> Iterator[Finding]:
             return
     yield _control_plane(deployment)
     yield from _permissions(deployment, needed)
-    yield _cloud(deployment)
+    cloud = _cloud(deployment)
+    yield cloud
+    if cloud.state is State.OK or needed.includes(Grant.MUTATE):
+        yield _belonging(deployment, needed)
 
 
 def require(deployment: Deployment, needed: Grant) -> tuple[Finding, ...]:
     """Examine the target and return the findings if a trial can run; else raise what keeps it from running.
 
     Raises BadInput with everything that is wrong with the target, or Unreachable when the platform can't be seen.
-    A cloud API that does not answer does not stop a trial: what depends on it will be *inconclusive*.
+    A cloud API that does not answer does not stop a trial that only observes: what depends on it is *inconclusive*. One
+    that changes something must know that cloud and platform belong together.
     """
     findings = tuple(examine(deployment, needed))
     problems = [finding.problem for finding in findings if finding.problem is not None]
@@ -114,9 +103,11 @@ def _namespace(deployment: Deployment, key: str) -> Finding:
     try:
         if deployment.kube.get("Namespace", name) is not None:
             return Finding(what, State.OK, "exists")
-        known = [str(entry["metadata"]["name"]) for entry in deployment.kube.list("Namespace")]
     except SeatrialError as error:
         return Finding(what, State.LIMITED, f"could not be looked for: {error}")
+    known: list[str] = []
+    with suppress(NotPermitted, Unreachable):  # then nobody can say which there are
+        known = [str(entry["metadata"]["name"]) for entry in deployment.kube.list("Namespace")]
     near = get_close_matches(name, known, n=1)
     accepted = "a namespace of the platform" + (f" ({', '.join(known)})" if known else "")
     problem = Problem(f"namespaces.{key}", f"no namespace {name!r}", accepted, near[0] if near else None)
@@ -145,25 +136,34 @@ def _control_plane(deployment: Deployment) -> Finding:
 
 
 def _permissions(deployment: Deployment, needed: Grant) -> Iterator[Finding]:
-    namespace = deployment.target.namespaces.control_plane
-    wanted = _READS
-    if needed.includes(Grant.MUTATE):
-        wanted += _MUTATES
-    if needed.includes(Grant.DISRUPT):
-        wanted += _DISRUPTS
-    for verb, resource, meaning in wanted:
-        what = f"may {meaning}"
+    for need in rights.needs(needed):
+        what = f"may {need.what}"
         try:
-            allowed = deployment.kube.can_i(verb, resource, namespace)
+            lacking = rights.lacking_of_need(deployment, need)
         except SeatrialError as error:
             yield Finding(what, State.LIMITED, f"could not be asked: {error}")
             continue
-        message = (
-            "yes"
-            if allowed
-            else f"no: {verb} {resource} in {namespace} is not permitted; what needs it is inconclusive"
-        )
-        yield Finding(what, State.OK if allowed else State.LIMITED, message)
+        message = f"no: not permitted to {rights.told(lacking, deployment.target)}; {need.without}"
+        yield Finding(what, State.LIMITED, message) if lacking else Finding(what, State.OK, "yes")
+
+
+def _belonging(deployment: Deployment, needed: Grant) -> Finding:
+    """Tell whether the cloud is the platform's own; whoever changes something has to know."""
+    target, what = deployment.target, "cloud and platform are one deployment"
+    changes = needed.includes(Grant.MUTATE)
+    try:
+        found = belonging(deployment)
+    except SeatrialError as error:
+        message = f"could not be told: {error}"
+        return Finding(what, State.UNREACHABLE if changes else State.LIMITED, message)
+    if found.shown:
+        return Finding(what, State.OK, found.how)
+    if not changes:
+        return Finding(what, State.LIMITED, found.how)
+    where = f"{target.cloud} and {target.kubernetes}"
+    accepted = "the cloud and the platform of one deployment, where something is to be changed"
+    problem = Problem(where, found.how, accepted)
+    return Finding(what, State.WRONG, str(problem), problem)
 
 
 def _cloud(deployment: Deployment) -> Finding:

@@ -9,6 +9,7 @@ from time import monotonic
 from seatrial import waiting
 from seatrial.clients.deployment import Deployment
 from seatrial.clients.looking import observed
+from seatrial.faults.fixture_pod import AgentPod
 from seatrial.model.errors import BadInput, HarnessBug
 from seatrial.model.fault import Fault, Injection, Look
 from seatrial.model.observation import Observation, Subject
@@ -19,7 +20,8 @@ _UNDO_EVERY_S = 1.0
 
 def held(deployment: Deployment, fault: Fault, injection: Injection) -> Observation:
     """Look until the hurt is there or the deadline *proof* is over; not seeing it is an observation too."""
-    within_s = waiting.seconds(deployment.target.budgets, "proof")
+    # The harness's own pod may have to fetch its image first.
+    within_s = waiting.seconds(deployment.target.budgets, "agent_start" if fault.kind == AgentPod.kind else "proof")
 
     def ask(_: float) -> Look:
         return fault.holds(deployment, injection)

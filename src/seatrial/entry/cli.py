@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from seatrial.catalogue.document import nearest
 from seatrial.engine.plan import SUITES
-from seatrial.entry import commands
+from seatrial.entry import commands, rbac
 from seatrial.entry.exit_status import Exit, of_error
 from seatrial.entry.refusal import Refused
 from seatrial.model.errors import BadInput, HarnessBug, Problem, SeatrialError
@@ -140,6 +140,7 @@ _COMMANDS = {
     "discover": ("what the deployment consists of", _doctor, commands.inventory),
     "run": ("try a deployment", _run, commands.run),
     "undo": ("take back what a killed run left in the deployment", _undo, commands.undo),
+    "rbac": ("the account that a grant needs on the platform, to apply", rbac.arguments, rbac.command),
     "judge": ("judge a stored run again, offline", _judge, commands.judge),
     "report": ("write the reports of a stored run again", _stored, commands.report),
     "catalogue": ("requirements with their sources, faults, suites and tags", _catalogue, commands.catalogue),

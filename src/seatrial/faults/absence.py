@@ -17,6 +17,7 @@ from seatrial.model.errors import NotPermitted, Unreachable
 from seatrial.model.fault import Injection, Look, Pick, Selector
 from seatrial.model.inventory import Component, Inventory
 from seatrial.model.observation import Json
+from seatrial.model.rights import Right, rights, watching
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -42,6 +43,13 @@ class ScaleAway:
     def parameters(self) -> Mapping[str, Json]:
         """Return what makes an equal fault."""
         return of_selector(self.selector)
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return what it needs of the platform."""
+        return (
+            *rights("get patch", "deployments.apps statefulsets.apps", where := select.place(self.selector)),
+            *watching(where),
+        )
 
     def applies(self, inventory: Inventory) -> str | None:
         """Return why it may not run: less than all is asked for, or something that can't be scaled."""

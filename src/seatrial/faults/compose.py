@@ -12,6 +12,7 @@ from seatrial.model.errors import BadInput, Problem, Unreachable
 from seatrial.model.fault import Fault, Injection, Look
 from seatrial.model.inventory import Inventory
 from seatrial.model.observation import Json
+from seatrial.model.rights import Right, united
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ class Together:
     def parameters(self) -> Mapping[str, Json]:
         """Return what makes an equal fault."""
         return {"parts": [{"kind": part.kind, "parameters": dict(part.parameters())} for part in self.parts]}
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return what it needs of the platform."""
+        return united(part.rights() for part in self.parts)
 
     def applies(self, inventory: Inventory) -> str | None:
         """Return the first part's reason not to run."""

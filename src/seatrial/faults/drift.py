@@ -20,12 +20,13 @@ from seatrial.model.errors import Unreachable
 from seatrial.model.fault import Injection, Look, Selector
 from seatrial.model.inventory import Component, Inventory
 from seatrial.model.observation import Json
+from seatrial.model.rights import Right, rights, watching
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
     from seatrial.clients.deployment import Deployment
 
-DELETABLE = ("PodDisruptionBudget", "Service")
+DELETABLE: Mapping[str, str] = {"PodDisruptionBudget": "poddisruptionbudgets.policy", "Service": "services"}
 """Kinds whose whole content may be kept in a journal, as undo needs it: they hold no secrets."""
 RESTORED_BY = "seatrial/restored-by"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -52,6 +53,14 @@ class DeleteObject:
     def parameters(self) -> Mapping[str, Json]:
         """Return what makes an equal fault."""
         return {"object_kind": self.object_kind, "name": self.name, "namespace": self.namespace}
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return what it needs of the platform."""
+        return tuple(
+            Right(verb, DELETABLE[self.object_kind], namespace=self.namespace)
+            for verb in ("get", "delete", "create")
+            if self.object_kind in DELETABLE
+        )
 
     def applies(self, inventory: Inventory) -> str | None:
         """Return why it may not run: a kind that may hold secrets, or an object that discovery has not seen."""
@@ -133,6 +142,10 @@ class SetReplicas:
     def parameters(self) -> Mapping[str, Json]:
         """Return what makes an equal fault."""
         return {"component": self.component, "to": self.to}
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return what it needs of the platform."""
+        return (*rights("get patch", "deployments.apps statefulsets.apps"), *watching())
 
     def applies(self, inventory: Inventory) -> str | None:
         """Return why it may not run: not exactly one workload, or a count that changes nothing."""

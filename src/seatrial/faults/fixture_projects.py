@@ -14,6 +14,7 @@ from seatrial.model.access import ProjectsAccess
 from seatrial.model.fault import Injection, Look
 from seatrial.model.inventory import Inventory
 from seatrial.model.observation import Json
+from seatrial.model.rights import Right
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class KeystoneProjects:
     def parameters(self) -> Mapping[str, Json]:
         """Return what makes an equal one."""
         return {}
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return what it needs of the platform: nothing, projects are the cloud's."""
+        return ()
 
     def applies(self, inventory: Inventory) -> str | None:
         """Return why it can't be made: there is no Keystone."""

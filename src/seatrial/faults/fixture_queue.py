@@ -16,6 +16,7 @@ from seatrial.model.errors import Unreachable
 from seatrial.model.fault import Injection, Look
 from seatrial.model.inventory import Component, Inventory, Resource, Role
 from seatrial.model.observation import Json
+from seatrial.model.rights import Right, exec_in, rights
 from seatrial.model.target import Grant, Secret
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ class BrokerQueue:
     def parameters(self) -> Mapping[str, Json]:
         """Return what makes an equal one."""
         return {"broker": self.broker} if self.broker else {}
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return what it needs of the platform."""
+        return (*exec_in(), *rights("get", "secrets"))
 
     def applies(self, inventory: Inventory) -> str | None:
         """Return why it can't be made: there is no such broker."""

@@ -11,6 +11,7 @@ from seatrial.faults.given import Given, of_selector
 from seatrial.model.fault import Injection, Look, Selector
 from seatrial.model.inventory import Inventory
 from seatrial.model.observation import Json
+from seatrial.model.rights import Right, rights, watching
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ class DeletePod:
     def parameters(self) -> Mapping[str, Json]:
         """Return what makes an equal fault."""
         return of_selector(self.selector)
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return what it needs of the platform."""
+        return (*rights("delete", "pods", where := select.place(self.selector)), *watching(where))
 
     def applies(self, inventory: Inventory) -> str | None:
         """Return why it may not run: nothing to select, or pods that nobody would put back."""

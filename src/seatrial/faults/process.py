@@ -21,6 +21,7 @@ from seatrial.model.errors import BadInput, Problem, Unreachable
 from seatrial.model.fault import Injection, Look, Pick, Selector
 from seatrial.model.inventory import Inventory
 from seatrial.model.observation import Json
+from seatrial.model.rights import Right, exec_in, watching
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class _OfProcesses:
     def parameters(self) -> Mapping[str, Json]:
         """Return what makes an equal fault."""
         return of_selector(self.selector) | ({"container": self.container} if self.container else {})
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return what it needs of the platform."""
+        return (*exec_in(where := select.place(self.selector)), *watching(where))
 
     def applies(self, inventory: Inventory) -> str | None:
         """Return why it may not run: nothing to select, no such container, or several that may be the server's."""

@@ -15,6 +15,7 @@ from seatrial.model import limiting
 from seatrial.model.errors import BadInput, NotPermitted, Problem
 from seatrial.model.fault import Pick, Selector
 from seatrial.model.inventory import Component, Inventory, Replica, Role
+from seatrial.model.rights import Where
 from seatrial.model.target import Limits
 
 OPERATORS = limiting.OPERATORS
@@ -29,6 +30,11 @@ class Chosen:
 
     component: Component
     replica: Replica
+
+
+def place(selector: Selector) -> Where:
+    """Return where what the selector's component names has its pods."""
+    return Where.OPERATORS if selector.component == OPERATORS else Where.CONTROL_PLANE
 
 
 class Infeasible(NotPermitted):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from seatrial.model.inventory import Inventory
 from seatrial.model.observation import Json, Subject
+from seatrial.model.rights import Right
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -78,6 +79,10 @@ class Fault(Protocol):
 
     def parameters(self) -> Mapping[str, Json]:
         """Return what ``faults.build(kind, parameters)`` needs to make an equal fault."""
+        ...
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return what the platform has to allow for ``inject`` and ``undo`` and the looks at it; no I/O."""
         ...
 
     def applies(self, inventory: Inventory) -> str | None:
