@@ -65,6 +65,8 @@ _OBJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?")
 _SAYS_SECRET = re.compile(r"(?:[a-z0-9-]+/)?(?:[a-z0-9]+-)*secrets?(?:-[a-z0-9]+)*")
 _SHORTEST_OF_A_KEY = 6
 _PATH = re.compile(r"(?:/[\w.@-]+){2,}/?")
+_VARIABLE = re.compile(r"\$(?:\w+|\{\w+\}|\(\w+\))")
+"""``${DB_PASSWORD}``: where a shell or Kubernetes will put a secret."""
 _NONE = frozenset(("yes", "no", "true", "false", "none", "null", "unset", "hidden", "masked", "redacted", "<secret>"))
 """Under a key that names a secret, no secret."""
 _WORDS = (
@@ -146,7 +148,7 @@ def names_secret(key: str) -> bool:
 
 def is_secret(key: str, value: str) -> bool:
     """Tell whether the text under a key is a secret."""
-    if not value or value.lower() in _NONE or _PATH.fullmatch(value):
+    if not value or value.lower() in _NONE or _PATH.fullmatch(value) or _VARIABLE.fullmatch(value):
         return False
     if _SECRET_KEY.search(key) and _NAMES_AN_OBJECT.fullmatch(key):
         return not _OBJECT_NAME.fullmatch(value)
@@ -167,7 +169,7 @@ _GROUPS = [name for name in _NAMED.groupindex if name.endswith(("quoted", "bare"
 
 def _stays(match: re.Match[str], kind: str, value: str) -> bool:
     """Tell whether what stands where a secret would stand is none."""
-    if value.lower().strip(".:!") in _PLAIN or value.startswith("[removed"):
+    if value.lower().strip(".:!") in _PLAIN or value.startswith("[removed") or _VARIABLE.fullmatch(value):
         return True
     name = (match["name"] or "").lower()
     if name == "secret":
