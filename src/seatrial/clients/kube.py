@@ -178,12 +178,16 @@ class Kube:
 
     def secret(self, name: str, key: str, *, namespace: str) -> Secret:
         """Return one key of a Secret, wrapped so that it can't be printed."""
+        return Secret(self.public_part(name, key, namespace=namespace))
+
+    def public_part(self, name: str, key: str, *, namespace: str) -> str:
+        """Return one key of a Secret that is no secret itself: the name of an account, the type of a queue."""
         manifest = self.get("Secret", name, namespace=namespace)
         data = (manifest or {}).get("data") or {}
         if key not in data:
             what = f"key {key!r} in secret {namespace}/{name}" if manifest else f"secret {namespace}/{name}"
             raise Unreachable(f"there is no {what}")
-        return Secret(base64.b64decode(data[key]).decode())
+        return base64.b64decode(data[key]).decode()
 
     # -- kinds -----------------------------------------------------------------------------------------------------
 

@@ -81,5 +81,5 @@ def queues(kube: Kube, pod: str, *, namespace: str, vhost: str) -> list[dict[str
 def default_user(kube: Kube, name: str, *, namespace: str) -> tuple[str, Secret]:
     """Return user and password of a cluster's default account, from the Secret that its operator writes."""
     secret = f"{name}-default-user"
-    user = kube.secret(secret, "username", namespace=namespace)
-    return user.reveal(), kube.secret(secret, "password", namespace=namespace)
+    user = kube.public_part(secret, "username", namespace=namespace)
+    return user, kube.secret(secret, "password", namespace=namespace)

@@ -12,7 +12,8 @@ from typing import TypeVar
 from seatrial.checks import CHECKS
 from seatrial.journal import reader
 from seatrial.journal.codec import decode, to_json
-from seatrial.journal.folder import RunFolder, save_text
+from seatrial.journal.folder import RunFolder, as_stored, save_text
+from seatrial.journal.sieve import clean, sieved
 from seatrial.model.errors import BadInput, Problem
 from seatrial.model.inventory import Inventory
 from seatrial.model.journal import Event, EventKind
@@ -30,10 +31,10 @@ def judge(evidence: Evidence, *, attach: Callable[[str], None] = lambda _: None)
     if check is None:
         return blind(evidence.requirement, "no check of this version judges it", evidence.observations)
     try:
-        return check(evidence)
+        return as_stored(check(evidence))
     except Exception as error:  # the engine's boundary: a check that breaks has not judged
         attach(traceback.format_exc())
-        because = f"its check broke: {type(error).__name__}: {error}"
+        because = clean(f"its check broke: {type(error).__name__}: {error}")
         return blind(evidence.requirement, because, evidence.observations)
 
 
@@ -140,7 +141,7 @@ def save_evidence(folder: RunFolder, number: int, evidence: Evidence, verdict: V
         "budgets": evidence.budgets,
         "observations": evidence.observations,
     }
-    text = json.dumps(to_json(data), indent=1, allow_nan=False) + "\n"
+    text = json.dumps(sieved(to_json(data)), indent=1, allow_nan=False) + "\n"
     save_text(folder.evidence / f"{number:03d}-{evidence.requirement}.json", text)
 
 

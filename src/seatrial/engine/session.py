@@ -24,7 +24,8 @@ from seatrial.engine.seeds import derived
 from seatrial.engine.undo import describe, take_back
 from seatrial.engine.versions import versions
 from seatrial.journal.codec import encode
-from seatrial.journal.folder import RunFolder
+from seatrial.journal.folder import RunFolder, as_stored, save_text
+from seatrial.journal.sieve import clean
 from seatrial.journal.writer import JournalWriter
 from seatrial.model.errors import BadInput, HarnessBug, NotPermitted, SeatrialError, UndoFailed, Unreachable
 from seatrial.model.fault import Fault, Injection
@@ -145,7 +146,7 @@ class Session:
     def inventory(self, *, fresh: bool = False) -> Inventory:
         """Return what the deployment consists of: as last seen, or as it is now (``fresh``, and after a disruption)."""
         if fresh or self._stale or self._inventory is None:
-            inventory = discover(self.deployment)
+            inventory = as_stored(discover(self.deployment))
             path = self.folder.save_inventory(inventory)
             self._journal.append(EventKind.INVENTORY, {"file": path.name})
             self._inventory = (inventory, path.name)
@@ -177,7 +178,7 @@ class Session:
         """Return a new folder below the run's evidence for something that leaves files of its own."""
         number = sum(1 for entry in self.folder.evidence.iterdir() if entry.name.startswith(f"{name}-")) + 1
         place = self.folder.evidence / f"{name}-{number}"
-        place.mkdir()
+        place.mkdir(mode=0o700)
         return place
 
     def during(self, attendant: AbstractContextManager[T]) -> T:
@@ -188,7 +189,8 @@ class Session:
         return self._scope.attendants.enter_context(attendant)
 
     def record(self, observation: Observation) -> Observation:
-        """Write an observation down, and count it to the evidence of the scenario that is running."""
+        """Write an observation down, and count it to the evidence of the scenario that is running, as it is stored."""
+        observation = as_stored(observation)
         with self._lock:
             self._write_down(observation)
             if self._scope is not None:
@@ -257,6 +259,10 @@ class Session:
         why = refusal(self.target, inventory, injection, hurts, grant=fault.grant, breaks_quorum=breaks_quorum)
         if why is not None:
             raise NotPermitted(f"{fault.kind}: {why}")
+        stored = as_stored(injection)
+        if (stored.recipe, stored.parameters) != (injection.recipe, injection.parameters):
+            # In another process it could only be undone with what the journal has.
+            raise NotPermitted(f"{fault.kind}: what undo needs holds what looks like a secret, and is not written down")
         opened = Open(Disruption(fault, injection, nothing_seen(injection)), kept)
         try:
             with shielded():
@@ -371,6 +377,7 @@ class Session:
         return self._run
 
     def _conclude(self, scenario: str, verdict: Verdict, evidence: int | None) -> Verdict:
+        verdict = as_stored(verdict)
         self._journal.append(
             EventKind.VERDICT, {"scenario": scenario, "verdict": encode(verdict), "evidence": evidence}
         )
@@ -382,7 +389,7 @@ class Session:
 
     def _attach(self, text: str) -> None:
         name = f"{self._judged + 1:03d}-traceback.txt"
-        (self.folder.evidence / name).write_text(text, encoding="utf-8")
+        save_text(self.folder.evidence / name, clean(text))
 
     def _next_seed(self, fault: Fault) -> int:
         if self._scope is None:

@@ -9,6 +9,7 @@ scenarios do, and ``disrupt`` builds any of the faults that everybody uses.
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from seatrial.engine.disruption import Disruption
 from seatrial.engine.session import COMPLETE, Session
 from seatrial.entry.target import load_target
 from seatrial.entry.trial import report
+from seatrial.journal.sieve import clean_json, shown
 from seatrial.model.errors import BadInput, HarnessBug, Problem, SeatrialError, UndoFailed
 from seatrial.model.observation import Json, Observation
 from seatrial.model.target import Grant
@@ -60,14 +62,26 @@ def before_experiment_control(
     context: Mapping[str, Any], configuration: Mapping[str, Any] | None = None, **_: Any
 ) -> None:
     """Open the trial; stops the experiment before it begins when the target can't be tried."""
+    _log.addFilter(_shown_only)
     try:
         _RUNNING.append(_open(str(context["title"]), configuration or {}))
     except SeatrialError as error:
-        raise InterruptExecution(str(error)) from error
+        raise InterruptExecution(shown(str(error))) from error
+
+
+def _shown_only(record: logging.LogRecord) -> bool:
+    """Take secrets out of what chaostoolkit logs, to the terminal and to a file of its own."""
+    record.msg, record.args = shown(record.getMessage()), ()
+    if record.exc_info:
+        record.exc_text, record.exc_info = shown("".join(traceback.format_exception(*record.exc_info))), None
+    return True
 
 
 def after_experiment_control(context: Mapping[str, Any], state: Mapping[str, Any] | None = None, **_: Any) -> None:
     """Take everything back, end the run and write its reports."""
+    if isinstance(state, dict):
+        # It has the tracebacks of failed activities, and chaostoolkit writes it down where it was started.
+        state |= {key: clean_json(value) for key, value in state.items()}
     if not _RUNNING:
         return
     running = _RUNNING.pop()
@@ -130,9 +144,9 @@ def _activity(act: Callable[P, R]) -> Callable[P, R]:
         try:
             return act(*args, **kwargs)
         except UndoFailed as error:
-            raise InterruptExecution(str(error)) from error
+            raise InterruptExecution(shown(str(error))) from error
         except SeatrialError as error:
-            raise ActivityFailed(str(error)) from error
+            raise ActivityFailed(shown(str(error))) from error
 
     return told
 

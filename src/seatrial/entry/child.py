@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -16,8 +17,9 @@ import seatrial
 from seatrial.engine import ending
 from seatrial.entry import refusal
 from seatrial.entry.refusal import Refusal, Refused
-from seatrial.journal.folder import RunFolder
+from seatrial.journal.folder import RunFolder, open_private
 from seatrial.journal.reader import follow
+from seatrial.journal.stream import clean_file
 from seatrial.model.errors import BadInput, HarnessBug, Problem
 from seatrial.model.journal import Event
 
@@ -66,7 +68,8 @@ def run(
         *("--rootdir", str(root), "--confcutdir", str(root), "--run-dir", str(folder.path.resolve())),
         *("--lifeline", str(read_end), "--refusal-file", str(refused.resolve()), *options),
     ]
-    with (folder.evidence / "pytest.log").open("wb") as log:
+    said = folder.evidence / "pytest.log"
+    with open_private(said, anew=True) as log:
         process = subprocess.Popen(
             command,
             cwd=root,
@@ -76,12 +79,16 @@ def run(
             stderr=subprocess.STDOUT,
             pass_fds=(read_end,),
             start_new_session=True,
+            umask=0o077,
         )
         os.close(read_end)
         try:
             status = _attend(process, folder, hear, tell)
         finally:
             os.close(write_end)
+    with contextlib.suppress(OSError):
+        # What pytest says is cleaned as it is said; this is for what the interpreter may have added.
+        clean_file(said)
     left = refusal.read(refused)
     refused.unlink(missing_ok=True)
     return Ended(status, left)

@@ -15,6 +15,7 @@ from seatrial.engine.plan import SUITES
 from seatrial.entry import commands, rbac
 from seatrial.entry.exit_status import Exit, of_error
 from seatrial.entry.refusal import Refused
+from seatrial.journal.sieve import shown
 from seatrial.model.errors import BadInput, HarnessBug, Problem, SeatrialError
 
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(given)
         return int(options.command(options))
     except HarnessBug as bug:
-        sys.stderr.write(f"seatrial: this is a mistake in Seatrial itself: {bug}\n{traceback.format_exc()}")
+        sys.stderr.write(shown(f"seatrial: this is a mistake in Seatrial itself: {bug}\n{traceback.format_exc()}"))
         return Exit.INCONCLUSIVE
     except Refused as refused:
         _tell(refused)
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tell(error: SeatrialError) -> None:
-    sys.stderr.write("".join(f"seatrial: {line}\n" for line in str(error).splitlines()))
+    sys.stderr.write("".join(f"seatrial: {line}\n" for line in shown(str(error)).splitlines()))
 
 
 def _known_command(given: Sequence[str]) -> None:

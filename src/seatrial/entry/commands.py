@@ -21,6 +21,7 @@ from seatrial.entry.target import load_target
 from seatrial.journal.codec import encode, to_json
 from seatrial.journal.folder import RunFolder
 from seatrial.journal.reader import open_injections, scan
+from seatrial.journal.sieve import sieved
 from seatrial.model.errors import BadInput, Problem
 from seatrial.model.inventory import Role
 from seatrial.model.journal import EventKind
@@ -286,4 +287,4 @@ def _selection(requirements: Sequence[str]) -> list[str]:
 
 
 def _print_json(value: object) -> None:
-    showing.console().file.write(json.dumps(to_json(value), indent=1) + "\n")
+    showing.console().file.write(json.dumps(sieved(to_json(value)), indent=1) + "\n")

@@ -54,6 +54,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
     if config.getoption("target") or config.getoption("plan_file"):
+        from seatrial.entry.guard import guard  # noqa: PLC0415  (a session without a trial needs nothing of it)
+
+        guard(config)
         config.pluginmanager.register(_AllTags(), "seatrial-tags")
         # A library's deprecation must not decide about a deployment, whatever the project around the suites says.
         config.addinivalue_line("filterwarnings", "default")
@@ -236,7 +239,9 @@ def _refuse(config: pytest.Config, error: SeatrialError) -> None:
         from seatrial.entry.refusal import write  # noqa: PLC0415
 
         write(path, error)
-    raise pytest.UsageError(*str(error).splitlines()) from error
+    from seatrial.journal.sieve import shown  # noqa: PLC0415
+
+    raise pytest.UsageError(*shown(str(error)).splitlines()) from error
 
 
 def _first_line(error: BaseException) -> str:

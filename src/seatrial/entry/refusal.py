@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial.entry.exit_status import Exit, of_error
+from seatrial.journal.folder import save_text
+from seatrial.journal.sieve import shown
 from seatrial.model.errors import SeatrialError
 
 
@@ -28,7 +30,7 @@ class Refused(SeatrialError):
 
 def write(path: Path, error: SeatrialError) -> None:
     """Leave a refusal where the command looks for it."""
-    path.write_text(json.dumps({"status": int(of_error(error)), "message": str(error)}), encoding="utf-8")
+    save_text(path, json.dumps({"status": int(of_error(error)), "message": shown(str(error))}))
 
 
 def read(path: Path) -> Refusal | None:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 from rich.status import Status
 
+from seatrial.journal.sieve import shown
 from seatrial.model.journal import Event, EventKind
 from seatrial.model.verdict import Outcome, Verdict
 
@@ -120,9 +122,18 @@ class Progress:
         return f"{self._elapsed()} {escape(self._doing)} ({step} s{left})"
 
 
+class _Careful(Console):
+    """A console on which no text, whoever wrote it, shows a secret or controls the terminal."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render as Rich does; control codes are its own, texts are the deployment's."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(shown(segment.text), segment.style)
+
+
 def console(*, error: bool = False) -> Console:
     """Return where a command writes: colours and live lines only on a terminal; no line is broken for its length."""
-    return Console(file=sys.stderr if error else sys.stdout, highlight=False, soft_wrap=True)
+    return _Careful(file=sys.stderr if error else sys.stdout, highlight=False, soft_wrap=True)
 
 
 def counts(verdicts: Iterable[Verdict]) -> str:

@@ -175,5 +175,4 @@ def _given_folder(path: Path | None) -> RunFolder | None:
     folder = RunFolder(path)
     if folder.run_json.exists() or folder.journal.exists():
         raise BadInput([Problem(f"--run-dir {path}", "a folder that holds a run already", "a new folder")])
-    folder.evidence.mkdir(parents=True, exist_ok=True)
-    return folder
+    return RunFolder.given(path)

@@ -179,7 +179,7 @@ def _says_quorum(deployment: Deployment, secret: str, namespace: str) -> bool:
     manifest = deployment.kube.get("Secret", secret, namespace=namespace) or {}
     if "quorumqueues" not in (manifest.get("data") or {}):
         return False
-    return deployment.kube.secret(secret, "quorumqueues", namespace=namespace).reveal().strip().lower() == "true"
+    return deployment.kube.public_part(secret, "quorumqueues", namespace=namespace).strip().lower() == "true"
 
 
 def _ctl_any(

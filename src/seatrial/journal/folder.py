@@ -9,16 +9,18 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from seatrial.journal import reader
 from seatrial.journal.codec import decode, encode
+from seatrial.journal.sieve import sieved
 from seatrial.model.errors import BadInput, Problem
 from seatrial.model.inventory import Inventory
 from seatrial.model.journal import Event
 from seatrial.model.run import FORMAT, Run
 
 T = TypeVar("T")
+_OWNER_ALONE = 0o700
 _INVENTORY = re.compile(r"inventory-(\d+)\.json")
 
 
@@ -37,13 +39,20 @@ class RunFolder:
         for suffix in ("", *(f"-{number}" for number in range(2, 100))):
             path = out / (name + suffix)
             try:
-                path.mkdir()
+                path.mkdir(mode=_OWNER_ALONE)
             except FileExistsError:
                 continue
-            folder = cls(path)
-            folder.evidence.mkdir()
-            return folder
+            return cls.given(path)
         raise BadInput([Problem(str(out), f"99 runs named {name}", "a folder that has room for another")])
+
+    @classmethod
+    def given(cls, path: Path) -> RunFolder:
+        """Make a run's folder of one that has a name already; only its owner can read it from now on."""
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(_OWNER_ALONE)
+        folder = cls(path)
+        folder.evidence.mkdir(mode=_OWNER_ALONE, exist_ok=True)
+        return folder
 
     @classmethod
     def open(cls, path: Path, *, journal_alone: bool = False) -> RunFolder:
@@ -148,19 +157,34 @@ class RunFolder:
         save_text(self.manifest, "".join(lines))
 
 
+def open_private(path: Path, *, anew: bool) -> BinaryIO:
+    """Open a file of a run for writing (``anew``: from its beginning), readable by its owner alone."""
+    how = os.O_TRUNC if anew else os.O_APPEND
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "wb" if anew else "ab")
+
+
 def save_text(path: Path, text: str) -> None:
-    """Store a text so that a kill leaves the old file or the new one, never half of it."""
+    """Store a text, as it is, so that a kill leaves the old file or the new one, never half of it."""
     draft = path.with_name(path.name + ".new")
-    with draft.open("w", encoding="utf-8") as stream:
-        stream.write(text)
+    with open_private(draft, anew=True) as stream:
+        stream.write(text.encode(errors="replace"))
         stream.flush()
         os.fsync(stream.fileno())
     draft.replace(path)
 
 
 def save_json(path: Path, value: object) -> None:
-    """Store one central value as JSON, safely."""
-    save_text(path, json.dumps(encode(value), indent=1, allow_nan=False) + "\n")
+    """Store one central value as JSON, safely and without secrets."""
+    save_text(path, json.dumps(sieved(encode(value)), indent=1, allow_nan=False) + "\n")
+
+
+def as_stored(value: T) -> T:
+    """Return a central value as it is read again once it is stored: what is judged now must be so later."""
+    data = encode(value)
+    kept = sieved(data)
+    return value if kept is data else decode(type(value), kept)
 
 
 def load_json(cls: type[T], path: Path) -> T:

@@ -10,15 +10,18 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from seatrial.journal import sieve
 from seatrial.journal.codec import encode, to_json
 from seatrial.journal.reader import scan
 from seatrial.model.errors import BadInput, HarnessBug, Problem
 from seatrial.model.journal import Event, EventKind
+from seatrial.model.observation import Json
 
 
 class JournalWriter:
@@ -53,8 +56,12 @@ class JournalWriter:
             raise
 
     def append(self, kind: EventKind, data: Mapping[str, object]) -> Event:
-        """Write one event and return it once it is safely on disk; raises OSError when it can't be."""
+        """Write one event, without secrets, and return it once it is on disk; raises OSError when it can't be."""
         plain = to_json(data)
+        line = _line(plain)
+        if not sieve.passes(line):
+            plain = sieve.clean_json(plain)
+            line = _line(plain)
         if not isinstance(plain, dict):
             msg = "an event's data is an object"
             raise HarnessBug(msg)
@@ -69,7 +76,9 @@ class JournalWriter:
                 kind=kind,
                 data=plain,
             )
-            self._put(json.dumps(encode(event), separators=(",", ":"), allow_nan=False).encode() + b"\n")
+            # The data as it was looked at above; everything else of an event is the harness's own.
+            head = _line(encode(replace(event, data={}))).removesuffix("{}}")
+            self._put(f"{head}{line}}}\n".encode())
             self._seq = event.seq
         if self._on_event is not None:
             self._on_event(event)
@@ -102,3 +111,7 @@ class JournalWriter:
                 os.ftruncate(self._fd, self._end)
             raise
         self._end += len(line)
+
+
+def _line(value: Json) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)

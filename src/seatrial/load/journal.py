@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from seatrial.journal.sieve import sieved
+
 JOURNAL = "SEATRIAL_LOAD_JOURNAL"
 PARENT = "SEATRIAL_LOAD_PARENT"
 PREFIX = "SEATRIAL_LOAD_PREFIX"
@@ -111,7 +113,7 @@ def _to_file(path: Path) -> tuple[Sink, Callable[[], None]]:
     file = path.open("a", encoding="utf-8")
 
     def write(line: Figures) -> None:
-        file.write(json.dumps(line) + "\n")
+        file.write(json.dumps(sieved(line)) + "\n")
         file.flush()
 
     return write, file.close

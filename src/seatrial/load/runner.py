@@ -15,8 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import IO, cast
 
 from seatrial.clients import cloud
+from seatrial.journal.folder import open_private
+from seatrial.journal.stream import Log
 from seatrial.load import journal
 from seatrial.model.errors import BadInput, HarnessBug, Problem, Unreachable
 from seatrial.model.journal import EventKind
@@ -51,22 +54,22 @@ class Running:
         self.figures: list[Mapping[str, object]] = []
         self._note = note
         self._journal = folder / "load.jsonl"
-        self._log = folder / "locust.log"
+        self._log_file = folder / "locust.log"
         self._over = threading.Event()
-        self._journal.touch()
+        open_private(self._journal, anew=False).close()
         # Resolved here, once: what the harness logs in as is what the load logs in as.
         login = cloud.handed_on(cloud.region(target.cloud))
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                _argv(load),
-                env=_environment(load, self._journal),
-                stdin=subprocess.PIPE,
-                text=True,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                # A group of its own, so that nothing it starts can outlive it; Ctrl-C is for the harness.
-                start_new_session=True,
-            )
+        self._process = subprocess.Popen(
+            _argv(load),
+            env=_environment(load, self._journal),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # A group of its own, so that nothing it starts can outlive it; Ctrl-C is for the harness.
+            start_new_session=True,
+            umask=0o077,
+        )
+        self._log = Log(cast("IO[bytes]", self._process.stdout), self._log_file)
         _tell(self._process, login)
         self._follower = threading.Thread(target=self._follow, daemon=True, name="load figures")
         self._follower.start()
@@ -92,6 +95,7 @@ class Running:
         self._process.wait(_KILL_S)
         self._over.set()
         self._follower.join(_KILL_S)
+        self._log.close(_KILL_S)
 
     def _follow(self) -> None:
         """Hand on line after line as they are written, and what is left when it has ended."""
@@ -110,7 +114,9 @@ class Running:
                 self._over.wait(_POLL_S)
 
     def _last_words(self) -> str:
-        text = self._log.read_text(encoding="utf-8", errors="replace")
+        if self._process.poll() is not None:
+            self._log.close(_KILL_S)
+        text = self._log_file.read_text(encoding="utf-8", errors="replace") if self._log_file.exists() else ""
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         return lines[-1][:300] if lines else "it said nothing"
 
@@ -159,13 +165,13 @@ def _argv(load: Load) -> list[str]:
     ]
 
 
-def _tell(process: subprocess.Popen[str], login: str) -> None:
+def _tell(process: subprocess.Popen[bytes], login: str) -> None:
     """Hand over the login on standard input, and close it."""
     if process.stdin is None:
         msg = "locust was started without a standard input"
         raise HarnessBug(msg)
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:  # ended already: why is in its log
-        pipe.write(login)
+        pipe.write(login.encode())
 
 
 def _environment(load: Load, figures: Path) -> dict[str, str]:

@@ -8,6 +8,8 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
+from seatrial.model.known import KNOWN
+
 
 class Grant(StrEnum):
     """What the owner of the deployment allows; each includes those before it."""
@@ -31,9 +33,16 @@ class Profile(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A text that must never be printed; ``reveal`` is the only way to read it."""
+    """A text that must never be printed; ``reveal`` is the only way to read it.
+
+    Once one is made, its text is taken out of everything that this process writes (``journal.sieve``).
+    """
 
     _text: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Tell the sieve."""
+        KNOWN.tell(self._text)
 
     def reveal(self) -> str:
         """Return the text itself, for a client that sends it."""

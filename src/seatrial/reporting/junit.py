@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC
 from xml.etree import ElementTree as ET
 
+from seatrial.journal.sieve import clean_finished, shown
 from seatrial.model.verdict import Outcome
-from seatrial.reporting.redaction import clean, clean_shapes
 from seatrial.reporting.sentence import outage_words
 from seatrial.reporting.story import Row, Story
 
@@ -42,7 +42,7 @@ def junit(story: Story) -> str:
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)
-    return clean_shapes('<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n")
+    return clean_finished('<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n")
 
 
 def _cases(story: Story, row: Row) -> Iterator[ET.Element]:
@@ -80,4 +80,4 @@ def _case(story: Story, row: Row, *, name: str, scenario: str, outcome: Outcome,
 
 
 def _text(text: str) -> str:
-    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", clean(text))
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", shown(text))

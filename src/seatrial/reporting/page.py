@@ -13,12 +13,12 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from seatrial.journal.sieve import clean_finished, clean_json, shown
 from seatrial.model.journal import Event
 from seatrial.model.observation import Json
 from seatrial.model.verdict import Outcome
 from seatrial.reporting import plain, words
 from seatrial.reporting.map_picture import map_note, map_picture
-from seatrial.reporting.redaction import clean, clean_json, clean_shapes
 from seatrial.reporting.sentence import facts, headline, left_behind
 from seatrial.reporting.story import Row, Story
 from seatrial.reporting.timeline import closer_looks, timeline
@@ -85,7 +85,7 @@ def page(story: Story, wiring: Wiring) -> str:
             script_hash=hashed,
         )
     )
-    return clean_shapes(html)
+    return clean_finished(html)
 
 
 @cache
@@ -122,7 +122,7 @@ def _environment() -> Environment:
 
 
 def _finalize(value: object) -> object:
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def names(subjects: Sequence[str], most: int = _MOST_NAMES) -> str:

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from seatrial.journal.sieve import clean_finished, shown
 from seatrial.model.verdict import Outcome
 from seatrial.reporting import words
-from seatrial.reporting.redaction import clean, clean_shapes
 from seatrial.reporting.sentence import facts, headline, left_behind, outage_words
 from seatrial.reporting.story import Row, Story
 from seatrial.reporting.wiring import Wiring
@@ -23,7 +23,7 @@ _HARMLESS = str.maketrans({"`": "'", "|": "\N{BROKEN BAR}", "<": "(", ">": ")"})
 def sign_off(story: Story, wiring: Wiring, sources: tuple[Path, ...]) -> str:
     """Return the document in Markdown; ``sources`` are the files whose hashes it vouches for."""
     parts = [_head(story, wiring), _promises(story), _hurt(story), _limits(story), _files(sources), _signatures(story)]
-    return clean_shapes("\n\n".join(part for part in parts if part) + "\n")
+    return clean_finished("\n\n".join(part for part in parts if part) + "\n")
 
 
 def _head(story: Story, wiring: Wiring) -> str:
@@ -133,8 +133,8 @@ def _signatures(story: Story) -> str:
 
 def _plain(text: str) -> str:
     """Return a text on one line that Markdown shows as it is, also in a table and with HTML switched on."""
-    return _SPECIAL.sub(r"\\\1", " ".join(clean(text).split())).replace("\\<", "&lt;").replace("\\>", "&gt;")
+    return _SPECIAL.sub(r"\\\1", " ".join(shown(text).split())).replace("\\<", "&lt;").replace("\\>", "&gt;")
 
 
 def _code(text: str) -> str:
-    return " ".join(clean(text).split()).translate(_HARMLESS)
+    return " ".join(shown(text).split()).translate(_HARMLESS)

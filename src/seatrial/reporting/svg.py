@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
-from seatrial.reporting.redaction import clean
+from seatrial.journal.sieve import shown
 
 Value = str | int | float
 
@@ -16,7 +16,7 @@ def tag(name: str, *children: str | Markup, **attributes: Value | None) -> Marku
         for key, value in attributes.items()
         if value is not None
     )
-    inner = Markup("").join(child if isinstance(child, Markup) else escape(clean(child)) for child in children)
+    inner = Markup("").join(child if isinstance(child, Markup) else escape(shown(child)) for child in children)
     return Markup(f"<{name}{given}>{inner}</{name}>" if inner else f"<{name}{given}/>")  # noqa: S704 - escaped above
 
 
@@ -46,4 +46,4 @@ def text_width(text: str, size: float) -> float:
 def _value(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:.1f}".rstrip("0").rstrip(".")
-    return clean(value) if isinstance(value, str) else str(value)
+    return shown(value) if isinstance(value, str) else str(value)

@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from seatrial.journal.sieve import shown
 from seatrial.model.verdict import Outcome
 from seatrial.reporting import words
-from seatrial.reporting.redaction import clean
 from seatrial.reporting.sentence import facts, headline, left_behind, outage_words
 from seatrial.reporting.story import Story
 from seatrial.reporting.wiring import Wiring
@@ -25,14 +25,14 @@ _STYLE = {
 
 def summary(story: Story, wiring: Wiring, folder: Path) -> RenderableType:
     """Return the closing lines, for a terminal or a log; verdict counts and the report's place come last."""
-    parts: list[RenderableType] = [Text(clean(headline(story)), style=_STYLE[story.outcome]), _table(story)]
+    parts: list[RenderableType] = [Text(shown(headline(story)), style=_STYLE[story.outcome]), _table(story)]
     if not story.whole:
-        parts.append(Text(f"The run did not come to its end ({clean(story.run.state)}).", style="yellow"))
+        parts.append(Text(f"The run did not come to its end ({shown(story.run.state)}).", style="yellow"))
     for band in story.tainted:
         hurt = f"{band.injection.fault} on {words.listing(band.injection.subjects)}: {band.fate}."
-        parts.append(Text(clean(f"{left_behind(band)} {hurt} Undo it: seatrial undo {folder}"), "bold red"))
+        parts.append(Text(shown(f"{left_behind(band)} {hurt} Undo it: seatrial undo {folder}"), "bold red"))
     said = (f"{fact.figure} {fact.what}" + (f" ({fact.note})" if fact.note else "") for fact in facts(story, wiring))
-    parts += [Text(clean("; ".join(said))), counts(story), Text(f"report: {folder / 'report.html'}")]
+    parts += [Text(shown("; ".join(said))), counts(story), Text(f"report: {folder / 'report.html'}")]
     return Group(*parts)
 
 
@@ -53,5 +53,5 @@ def _table(story: Story) -> Table:
     for row in story.rows:
         verdict = Text(f"{words.SIGN[row.outcome]} {words.WORD[row.outcome]}", style=_STYLE[row.outcome])
         outage = f" [outage: {outage_words(row)}]" if row.watches else ""
-        table.add_row(Text(row.id), verdict, Text(clean(row.because + outage)))
+        table.add_row(Text(row.id), verdict, Text(shown(row.because + outage)))
     return table
