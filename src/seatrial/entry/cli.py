@@ -89,7 +89,9 @@ def _stored(parser: argparse.ArgumentParser) -> None:
 
 
 def _suite(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("suite", metavar="SUITE", help="; ".join(f"{name}: {text}" for name, text in SUITES.items()))
+    parser.add_argument(
+        "suite", metavar="SUITE", help="; ".join(f"{name}: {suite.about}" for name, suite in SUITES.items())
+    )
     parser.add_argument(
         "--requirement", action="append", default=[], metavar="ID", help="only what judges this promise"
     )

@@ -39,27 +39,25 @@ def own_version() -> str:
 
 
 def plan(options: Namespace) -> int:
-    """Print what a suite would run, what it would hurt, and which grant it needs."""
+    """Print what a suite would run, what it would hurt, which grant each needs, and what would be left out and why."""
     suite = check_suite(options.suite)
     loader.find(options.requirement)
-    entries = child.collect(suite, _selection(options.requirement))
-    needed = max((Grant(str(entry["grant"])) for entry in entries), key=list(Grant).index)
-    lacking = None
-    if options.target is not None:
-        target = load_target(options.target)
-        if not target.grant.includes(needed):
-            lacking = f"target {target.name!r} grants {target.grant.value}; {suite} needs {needed.value}"
+    target = [] if options.target is None else ["--target", str(options.target.resolve())]
+    found = child.collect(suite, [*target, *_selection(options.requirement)])
+    needed = max((Grant(str(entry["grant"])) for entry in found.scenarios), key=list(Grant).index)
     if options.json:
-        _print_json({"suite": suite, "grant": needed.value, "scenarios": entries, "refused": lacking})
-    else:
-        out = showing.console()
-        for entry in entries:
-            judged = entry["requirements"]
-            names = ", ".join(map(str, judged)) if isinstance(judged, list) else ""
-            out.print(escape(f"{entry['grant']:<8} {names:<8} {entry['scenario']}"))
-        out.print(f"{len(entries)} scenarios; needs the grant {needed.value} ({TAGS[needed.value]})")
-    if lacking is not None:
-        raise BadInput([Problem("grant", lacking, f"{needed.value} (the target's owner sets it)")])
+        entries = {"scenarios": found.scenarios, "not_tried": found.not_tried}
+        _print_json({"suite": suite, "grant": needed.value, **entries})
+        return Exit.CONFORMS
+    out = showing.console()
+    for entry in found.scenarios:
+        out.print(escape(f"{entry['grant']:<8} {', '.join(entry['requirements']):<8} {entry['scenario']}"))
+        if entry["grant"] == Grant.DISRUPT.value:
+            out.print(escape(f"{'':<18}hurts: {'; '.join(entry['acts'])}"))
+    for entry in found.not_tried:
+        out.print(escape(f"{'left out':<8} {', '.join(entry['requirements']):<8} {entry['scenario']}: {entry['why']}"))
+    left_out = f"; {len(found.not_tried)} left out" if found.not_tried else ""
+    out.print(f"{len(found.scenarios)} scenarios{left_out}; needs the grant {needed.value} ({TAGS[needed.value]})")
     return Exit.CONFORMS
 
 
@@ -119,7 +117,7 @@ def run(options: Namespace) -> int:
     suite = check_suite(options.suite)
     loader.find(options.requirement)
     target = load_target(options.target)
-    child.suites_root(suite)
+    child.suites_root()
     out = showing.console(error=options.json)
     selection = _selection(options.requirement)
     folder = RunFolder.create(options.out, target.name, suite)
@@ -162,6 +160,7 @@ def _result(folder: RunFolder, found: Run, out: Console, *, as_json: bool) -> in
                 "state": found.state,
                 "status": int(status),
                 "verdicts": [encode(verdict) for verdict in found.verdicts],
+                "not_tried": [encode(entry) for entry in found.plan.not_tried],
                 "left_behind": [encode(injection) for injection, _ in behind],
                 "report": str(folder.html),
             }
@@ -176,9 +175,23 @@ def _result(folder: RunFolder, found: Run, out: Console, *, as_json: bool) -> in
     if found.state != "complete":
         out.print(f"[yellow]{escape(f'the run is not whole: {found.state}')}[/]")
     showing.verdict_lines(out, found.verdicts)
+    _not_tried(out, found)
     out.print(f"verdicts: {showing.counts(found.verdicts)}")
     out.print(f"report: {folder.html}")
     return status
+
+
+def _not_tried(out: Console, found: Run) -> None:
+    """Tell what the status says nothing about: promises that the suite holds and this target's owner does not allow."""
+    left_out = dict.fromkeys(r for entry in found.plan.not_tried for r in entry.requirements)
+    if not left_out:
+        return
+    for entry in found.plan.not_tried:
+        told = f"not tried      {', '.join(entry.requirements)}: {entry.scenario}: {entry.why}"
+        out.print(f"[yellow]{escape(told)}[/]")
+    wholly = [requirement for requirement in left_out if requirement not in found.plan.requirements]
+    tried = len(found.plan.requirements)
+    out.print(f"tried {tried} of {tried + len(wholly)} promises of this selection; the status is about these")
 
 
 def undo(options: Namespace) -> int:
@@ -259,7 +272,11 @@ def catalogue(options: Namespace) -> int:
     from seatrial.faults import KINDS  # noqa: PLC0415
 
     if options.json:
-        data = {"requirements": [encode(entry) for entry in wanted], "faults": sorted(KINDS), "suites": dict(SUITES)}
+        data = {
+            "requirements": [encode(entry) for entry in wanted],
+            "faults": sorted(KINDS),
+            "suites": {name: suite.about for name, suite in SUITES.items()},
+        }
         _print_json({**data, "tags": {**TAGS, f"{REQUIREMENT}ID": "the promise that a Rule states"}})
         return Exit.CONFORMS
     out = showing.console()
@@ -272,7 +289,7 @@ def catalogue(options: Namespace) -> int:
         out.print(f"    seen violated on: {', '.join(entry.violations)}")
     if not options.requirement:
         _names(out, "faults", sorted(KINDS))
-        _names(out, "suites", [f"{name} ({text})" for name, text in SUITES.items()])
+        _names(out, "suites", [f"{name} ({suite.about})" for name, suite in SUITES.items()])
         _names(out, "tags", [f"@{name} ({text})" for name, text in TAGS.items()])
     return Exit.CONFORMS
 
