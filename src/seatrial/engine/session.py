@@ -33,12 +33,11 @@ from seatrial.model.journal import Event, EventKind
 from seatrial.model.limiting import EVERYTHING
 from seatrial.model.observation import Evidence, Observation
 from seatrial.model.requirement import RequirementId
-from seatrial.model.run import FORMAT, NotTried, Plan, Run
+from seatrial.model.run import COMPLETE, FORMAT, NotTried, Plan, Run
 from seatrial.model.target import Grant, Target
 from seatrial.model.verdict import Verdict
 
 T = TypeVar("T")
-COMPLETE = "complete"
 _OBSERVER_KINDS = frozenset((EventKind.PHASE, EventKind.LOAD, EventKind.PATH))
 
 

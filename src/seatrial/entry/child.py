@@ -23,6 +23,8 @@ from seatrial.model.errors import BadInput, HarnessBug, Problem
 from seatrial.model.journal import Event
 
 _LOOK_EVERY_S = 0.2
+_INTERNAL_ERROR = 3
+"""Of pytest's exit codes; pytest itself is imported by the child alone."""
 _SUITES = Path("suites/test_suites.py")
 _PLAIN = (
     *("-p", "pytest-bdd", "-p", "seatrial", "-p", "no:cacheprovider"),
@@ -37,6 +39,11 @@ class Ended:
 
     status: int
     refusal: Refusal | None
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether pytest, or a hook of ours in it, broke down."""
+        return self.status == _INTERNAL_ERROR
 
 
 def suites_root() -> Path:

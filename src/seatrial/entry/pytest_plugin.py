@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from seatrial.entry.trial import Trial
 
 INCONCLUSIVE = "inconclusive"
+_NOT_RESTORED = 4
+"""``Exit.NOT_RESTORED``; what it comes from is imported for a trial only."""
 _MARKERS = (
     "suite(name): the module's scenarios are tried on --target; a run of all of them has this name",
     "requirement(id): the promise that a scenario judges",
@@ -228,6 +230,19 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
     with session.config.stash[_HEARD]:
         trial.close(cut_short="interrupted" if interrupted else str(session.shouldfail or "") or None)
+    if trial.left:
+        # As `seatrial run` ends: whatever the tests said, somebody has to act now.
+        session.exitstatus = _NOT_RESTORED
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Seal the run, when nothing more is written; whoever attends this process seals what it writes itself."""
+    trial = config.stash.get(_TRIAL, None)
+    if trial is not None and trial.session is not None and config.getoption("lifeline") is None:
+        from seatrial.entry.trial import seal  # noqa: PLC0415
+
+        seal(trial.session.folder)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -242,8 +257,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if trial is None or trial.session is None:
         return
     terminalreporter.section("seatrial")
-    if trial.failure is not None:
-        terminalreporter.write_line(f"NOT RESTORED: {trial.failure}", red=True)
+    if trial.left:
+        terminalreporter.write_line(f"NOT RESTORED: {trial.failure or 'see the journal'}", red=True)
+        terminalreporter.write_line(f"take it back with: seatrial undo {trial.session.folder.path}", red=True)
     for verdict in trial.session.verdicts():
         terminalreporter.write_line(f"{verdict.outcome.value:<14} {verdict.requirement}: {verdict.because}")
     for left_out in trial.not_tried.values():

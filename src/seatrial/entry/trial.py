@@ -23,13 +23,15 @@ from seatrial.engine.plan import (
     requirements_of,
     tag_problems,
 )
-from seatrial.engine.session import COMPLETE, Session
+from seatrial.engine.session import Session
+from seatrial.entry.places import check_out
 from seatrial.entry.refusal import gathering
 from seatrial.entry.target import load_target
 from seatrial.journal.folder import RunFolder
+from seatrial.journal.reader import open_injections, scan
 from seatrial.model.errors import BadInput, HarnessBug, Problem, SeatrialError, UndoFailed
 from seatrial.model.requirement import RequirementId
-from seatrial.model.run import NotTried
+from seatrial.model.run import COMPLETE, NotTried
 from seatrial.model.target import Grant, Target
 
 _SUITE = "suite"
@@ -62,6 +64,8 @@ class Trial:
     suite: str = ""
     session: Session | None = None
     failure: SeatrialError | None = None
+    left: bool = False
+    """Something could not be taken back, also at the end."""
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def select(self, items: list[pytest.Item]) -> list[pytest.Item]:
@@ -145,6 +149,8 @@ class Trial:
         if self.target is None:
             accepted = "--target FILE: the deployment to try (`seatrial-lab target` prints one for the lab)"
             raise BadInput([Problem("--target", "no target", accepted)])
+        if self.options.run_dir is None:
+            check_out(self.options.out, "reports")
         planned = list(self.planned.values())
         self.session = Session.open(
             self.target,
@@ -195,6 +201,7 @@ class Trial:
                 session.close(f"cut short: {cut_short}" if cut_short else COMPLETE)
             except UndoFailed as error:
                 self.failure = error
+            self.left = bool(open_injections(scan(session.folder.journal).events))
             report(session.folder)
 
 
@@ -218,10 +225,17 @@ def _seed_problems(seed: int) -> list[Problem]:
 
 
 def report(folder: RunFolder) -> None:
-    """Write everything that people read from a run that has ended, and the hashes of all of it."""
+    """Write everything that people read from a run that has ended."""
     from seatrial.reporting import write_all  # noqa: PLC0415  (drawing is loaded only when a run has ended)
 
     write_all(folder.path)
+
+
+def seal(folder: RunFolder) -> None:
+    """Write the hashes of all files of a run: the very last thing."""
+    from seatrial.reporting import seal as seal_run  # noqa: PLC0415
+
+    seal_run(folder.path)
 
 
 def _given_folder(path: Path | None) -> RunFolder | None:

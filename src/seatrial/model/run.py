@@ -13,6 +13,10 @@ FORMAT = 1
 """Of the run folder: what is read strictly (to judge) is of this format; undo reads any."""
 
 
+COMPLETE = "complete"
+"""The state of a run that came to its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class NotTried:
     """A scenario that was selected and left out, and why."""
