@@ -54,7 +54,7 @@ def try_out(suite: str, target: Path, out: Path, requirements: Sequence[str] = (
 def try_one_scenario(suite: str, target: Path, folder: Path, name: str) -> Trial:
     """Run the scenarios whose names hold some words, through plain pytest."""
     suites = Path(__file__).parents[1] / "suites"
-    argv = [sys.executable, "-m", "pytest", str(suites / f"test_{suite}.py"), "-p", "no:randomly", "-W", "default"]
+    argv = [sys.executable, "-m", "pytest", str(suites), "--suite", suite, "-W", "default"]
     argv += ["-k", name, "--target", str(target), "--run-dir", str(folder)]
     done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=LIMIT_S)
     return Trial(done.returncode, done.stdout + done.stderr, folder)

@@ -1,7 +1,5 @@
 """`python -m seatrial` is the command line."""
 
-import sys
+from seatrial.entry.cli import program
 
-from seatrial.entry.cli import main
-
-sys.exit(main())
+program()

@@ -127,7 +127,7 @@ def test_unknown_requirements_in_features_are_refused(pytester: pytest.Pytester)
 def test_unknown_requirements_on_the_command_line_are_refused(pytester: pytest.Pytester) -> None:
     """A typo does not select nothing."""
     project(pytester)
-    assert "did you mean 'OPS-3'" in refused(pytester, "--target", "none.yaml", "--requirement", "ops-3")
+    assert "did you mean 'OPS-3'" in refused(pytester, "--target", "none.yaml", "--requirement", "ops3")
 
 
 def test_an_empty_selection_is_refused(pytester: pytest.Pytester) -> None:

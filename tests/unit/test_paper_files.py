@@ -12,7 +12,7 @@ from paper_runs import Recorder, core_run
 from rich.console import Console
 
 from seatrial.model.errors import BadInput
-from seatrial.reporting import show, verify, write_all
+from seatrial.reporting import seal, show, verify, write_all
 
 
 def junit(folder: Path) -> ET.Element:
@@ -63,6 +63,7 @@ def test_the_manifest_holds_every_file_and_notices_every_change(tmp_path: Path) 
     (folder / "evidence").mkdir()
     (folder / "evidence" / "001-DB-5.json").write_text("{}")
     write_all(folder)
+    seal(folder)
     assert verify(folder) == ()
     subprocess.run(["sha256sum", "--quiet", "-c", "MANIFEST"], cwd=folder, check=True)
     (folder / "evidence" / "001-DB-5.json").write_text("{ }")

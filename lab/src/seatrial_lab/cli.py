@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
+from typing import NoReturn
 
 from seatrial_lab import commands
 from seatrial_lab.errors import CannotHost, LabError
@@ -14,10 +16,19 @@ from seatrial_lab.releases import DEFAULT, RELEASES
 from seatrial_lab.topology import SIZES
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and ends with the status for bad input."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with one clear message."""
+        self.exit(3, f"{self.prog}: {message}\n(`{self.prog} --help` shows what is accepted)\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    top = argparse.ArgumentParser(prog="seatrial-lab", description="A real miniature OpenStack cloud on this machine.")
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    top = _Parser(prog="seatrial-lab", description="A real miniature OpenStack cloud on this machine.")
+    top.add_argument("--version", action="version", version=f"seatrial-lab {version('seatrial-lab')}")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND", parser_class=_Parser)
     build = verbs.add_parser("build", help="make everything that a boot needs, once (about 10 minutes the first time)")
     up = verbs.add_parser("up", help="bring the lab up")
     for either in (build, up):

@@ -19,10 +19,23 @@ TAGS: Mapping[str, str] = {
     "slow": "takes more than a minute",
 }
 """The closed list of tags, beside ``requirement:ID``; each with its meaning."""
-SUITES: Mapping[str, str] = {
-    "conformance": "what can be seen without breaking anything (observe, mutate)",
-    "acceptance": "all of both, in one run and one report",
-    "resilience": "what holds while parts are broken on purpose (disrupt)",
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A selection of scenarios, by what they need of the target's owner."""
+
+    about: str
+    grants: frozenset[Grant]
+    """A scenario belongs to the suite when it needs one of these."""
+
+
+SUITES: Mapping[str, Suite] = {
+    "conformance": Suite(
+        "what can be seen without breaking anything (observe, mutate)", frozenset((Grant.OBSERVE, Grant.MUTATE))
+    ),
+    "acceptance": Suite("all of both, in one run and one report", frozenset(Grant)),
+    "resilience": Suite("what holds while parts are broken on purpose (disrupt)", frozenset((Grant.DISRUPT,))),
 }
 
 
@@ -35,6 +48,8 @@ class Planned:
     """The feature's name, as its file says."""
     requirements: tuple[RequirementId, ...]
     tags: frozenset[str]
+    acts: tuple[str, ...] = ()
+    """What is done in it, in the words of its *When*."""
 
     @property
     def grant(self) -> Grant:
@@ -42,6 +57,10 @@ class Planned:
         return max(
             (Grant(tag) for tag in self.tags if tag in list(Grant)), key=list(Grant).index, default=Grant.OBSERVE
         )
+
+    def belongs_to(self, suite: str) -> bool:
+        """Tell whether a suite holds this scenario."""
+        return self.grant in SUITES[suite].grants
 
 
 def tag_problems(tags: Iterable[str], where: str) -> list[Problem]:
@@ -61,11 +80,11 @@ def tag_problems(tags: Iterable[str], where: str) -> list[Problem]:
     return problems
 
 
-def check_suite(name: str) -> str:
+def check_suite(name: str, where: str = "SUITE") -> str:
     """Return the suite's name; raises BadInput that names the nearest one that there is."""
     if name in SUITES:
         return name
-    raise BadInput([Problem("SUITE", f"unknown suite {name!r}", ", ".join(SUITES), nearest(name, list(SUITES)))])
+    raise BadInput([Problem(where, f"unknown suite {name!r}", ", ".join(SUITES), nearest(name, list(SUITES)))])
 
 
 def needed_grant(planned: Sequence[Planned]) -> Grant:

@@ -34,12 +34,11 @@ from seatrial.model.journal import Event, EventKind
 from seatrial.model.limiting import EVERYTHING
 from seatrial.model.observation import Evidence, Observation
 from seatrial.model.requirement import RequirementId
-from seatrial.model.run import FORMAT, Plan, Run
+from seatrial.model.run import COMPLETE, FORMAT, NotTried, Plan, Run
 from seatrial.model.target import Grant, Target
 from seatrial.model.verdict import Verdict
 
 T = TypeVar("T")
-COMPLETE = "complete"
 _OBSERVER_KINDS = frozenset((EventKind.PHASE, EventKind.LOAD, EventKind.PATH))
 
 
@@ -88,6 +87,7 @@ class Session:
         grant: Grant = Grant.OBSERVE,
         folder: RunFolder | None = None,
         target_file: Path | None = None,
+        not_tried: Sequence[NotTried] = (),
     ) -> Session:
         """Look at the target first, then begin a run below ``out`` (or in ``folder``).
 
@@ -101,7 +101,17 @@ class Session:
             findings = require(deployment, grant)
             identity = _identity(deployment, grant)
             _require_known_limits(deployment, grant)
-            plan = Plan(target.name, suite, seed, tuple(requirements), tuple(scenarios), grant.value, budgets, limits)
+            plan = Plan(
+                target.name,
+                suite,
+                seed,
+                tuple(requirements),
+                tuple(scenarios),
+                grant.value,
+                budgets,
+                limits,
+                tuple(not_tried),
+            )
             place = folder or RunFolder.create(out, target.name, suite)
             session = cls(target, place, plan, deployment=deployment, identity=identity)
         except BaseException:

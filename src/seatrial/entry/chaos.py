@@ -9,14 +9,16 @@ scenarios do, and ``disrupt`` builds any of the faults that everybody uses.
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+import click
 from chaoslib.exceptions import ActivityFailed, InterruptExecution
 
 from seatrial import faults
@@ -24,12 +26,16 @@ from seatrial.catalogue.loader import find
 from seatrial.engine import collect
 from seatrial.engine.collect import Attended, Loss
 from seatrial.engine.disruption import Disruption
-from seatrial.engine.session import COMPLETE, Session
+from seatrial.engine.session import Session
+from seatrial.entry.exit_status import Exit, of_error, of_run
+from seatrial.entry.places import check_out
 from seatrial.entry.target import load_target
-from seatrial.entry.trial import report
+from seatrial.entry.trial import report, seal
+from seatrial.journal.reader import open_injections, scan
 from seatrial.journal.sieve import clean_json, shown
 from seatrial.model.errors import BadInput, HarnessBug, Problem, SeatrialError, UndoFailed
 from seatrial.model.observation import Json, Observation
+from seatrial.model.run import COMPLETE, Run
 from seatrial.model.target import Grant
 from seatrial.model.verdict import Verdict
 
@@ -66,6 +72,7 @@ def before_experiment_control(
     try:
         _RUNNING.append(_open(str(context["title"]), configuration or {}))
     except SeatrialError as error:
+        _end_with(of_error(error))
         raise InterruptExecution(shown(str(error))) from error
 
 
@@ -77,30 +84,59 @@ def _shown_only(record: logging.LogRecord) -> bool:
     return True
 
 
-def after_experiment_control(context: Mapping[str, Any], state: Mapping[str, Any] | None = None, **_: Any) -> None:
-    """Take everything back, end the run and write its reports."""
+def _end_with(status: Exit) -> None:
+    """Let `chaos run` end with a status of ours; it knows 0 and 1 only, and looks at its own journal alone.
+
+    Its command is over by then and its journal written. Where chaostoolkit is a library, there is no command to end.
+    """
+    command = click.get_current_context(silent=True)
+    if command is not None and status is not Exit.CONFORMS:
+        command.find_root().call_on_close(lambda: sys.exit(status))
+
+
+def after_experiment_control(context: Mapping[str, Any], state: dict[str, Any] | None = None, **_: Any) -> None:
+    """Take everything back, end the run, write its reports and seal it; what is left fails the experiment."""
     if isinstance(state, dict):
         # It has the tracebacks of failed activities, and chaostoolkit writes it down where it was started.
         state |= {key: clean_json(value) for key, value in state.items()}
     if not _RUNNING:
         return
     running = _RUNNING.pop()
-    status = str((state or {}).get("status"))
-    session = running.session
+    folder = running.session.folder
+    status = Exit.INTERNAL
     try:
-        running.stack.close()
-        for requirement in find(running.requirements):
-            if not session.judged(running.name, requirement.id):
-                session.could_not_tell(requirement.id, running.name, f"{running.name!r} ended without judging it")
-        session.close(COMPLETE if status == "completed" else f"cut short: the experiment was {status}")
+        run = _close(running, str((state or {}).get("status")))
+        report(folder)
+        status = of_run(run, left_behind=False) if run.verdicts else Exit.CONFORMS
+    except Exception:  # chaostoolkit passes over whatever a control raises
+        _log.critical("a mistake in Seatrial itself", exc_info=True)
+    seal(folder)
+    if open_injections(scan(folder.journal).events):
+        status = Exit.NOT_RESTORED
+        _log.critical("take back what is left with: seatrial undo %s", folder.path)
+    if status in (Exit.NOT_RESTORED, Exit.INTERNAL) and state is not None:
+        state["status"] = "failed"
+    _end_with(status)
+
+
+def _close(running: _Experiment, status: str) -> Run:
+    """End the run, whatever can't be taken back, and tell how it went."""
+    session = running.session
+    cut_short = f"cut short: the experiment was {status}"
+    try:
+        try:
+            running.stack.close()
+        finally:
+            for requirement in find(running.requirements):
+                if not session.judged(running.name, requirement.id):
+                    session.could_not_tell(requirement.id, running.name, f"{running.name!r} ended without judging it")
+            session.close(COMPLETE if status == "completed" else cut_short)
     except UndoFailed as error:
         _log.critical("the target could not be restored: %s", error)
-        with suppress(UndoFailed):
-            session.close()
-    report(session.folder)
     for verdict in session.verdicts():
         _log.info("%s %s: %s", verdict.outcome.value, verdict.requirement, verdict.because)
     _log.info("report: %s", session.folder.html)
+    return session.close()
 
 
 def _open(title: str, configuration: Mapping[str, Any]) -> _Experiment:
@@ -118,6 +154,8 @@ def _open(title: str, configuration: Mapping[str, Any]) -> _Experiment:
         problems.append(Problem("configuration.seed", repr(seed), "a whole number"))
     if problems:
         raise BadInput(problems)
+    out = Path(str(configuration.get("out", "reports")))
+    check_out(out, "configuration.out")
     requirements = [
         requirement.id for requirement in find([str(word) for word in wanted], "configuration.requirements")
     ]
@@ -125,7 +163,7 @@ def _open(title: str, configuration: Mapping[str, Any]) -> _Experiment:
         load_target(Path(str(file))),
         suite="chaos",
         seed=int(str(seed)),
-        out=Path(str(configuration.get("out", "reports"))),
+        out=out,
         requirements=requirements,
         scenarios=[title],
         grant=Grant.DISRUPT,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import seatrial
 from seatrial.engine import ending
@@ -24,8 +25,14 @@ from seatrial.model.errors import BadInput, HarnessBug, Problem
 from seatrial.model.journal import Event
 
 _LOOK_EVERY_S = 0.2
-_PLAIN = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:locust", "-W", "default", "-c", os.devnull)
-"""The suites run alike everywhere: in the features' order, without the settings of the folder that they lie in."""
+_INTERNAL_ERROR = 3
+"""Of pytest's exit codes; pytest itself is imported by the child alone."""
+_SUITES = Path("suites/test_suites.py")
+_PLAIN = (
+    *("-p", "pytest-bdd", "-p", "seatrial", "-p", "no:cacheprovider"),
+    *("--tb", "short", "-W", "default", "-c", os.devnull),
+)
+"""The suites run alike everywhere: with these plugins alone, without the settings of the folder that they lie in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +42,19 @@ class Ended:
     status: int
     refusal: Refusal | None
 
+    @property
+    def failed(self) -> bool:
+        """Tell whether pytest, or a hook of ours in it, broke down."""
+        return self.status == _INTERNAL_ERROR
 
-def suites_root(suite: str) -> Path:
+
+def suites_root() -> Path:
     """Return the folder with features, steps and suites: the checkout one stands in, else what was installed."""
     package = Path(seatrial.__file__).parent
     for root in (Path.cwd(), package / "_shipped", package.parent.parent):
-        if (root / "suites" / f"test_{suite}.py").is_file() and (root / "features").is_dir():
+        if (root / _SUITES).is_file() and (root / "features").is_dir():
             return root
-    raise BadInput(
-        [Problem("suite", f"no suites/test_{suite}.py here or in the installed package", "a whole installation")]
-    )
+    raise BadInput([Problem("suite", f"no {_SUITES} here or in the installed package", "a whole installation")])
 
 
 def run(
@@ -60,13 +70,13 @@ def run(
     Ctrl-C asks it to end in good order (what it broke is taken back), a second one tells what is still open, a third
     ends this process. If this process ends the child notices, and ends in good order by itself.
     """
-    root = suites_root(suite)
+    root = suites_root()
     read_end, write_end = os.pipe()
     refused = folder.evidence / "refusal.json"
     command = [
-        *(sys.executable, "-m", "pytest", str(root / "suites" / f"test_{suite}.py"), *_PLAIN),
-        *("--rootdir", str(root), "--confcutdir", str(root), "--run-dir", str(folder.path.resolve())),
-        *("--lifeline", str(read_end), "--refusal-file", str(refused.resolve()), *options),
+        *_pytest(root, suite),
+        *("--run-dir", str(folder.path.resolve()), "--lifeline", str(read_end)),
+        *("--refusal-file", str(refused.resolve()), *options),
     ]
     said = folder.evidence / "pytest.log"
     with open_private(said, anew=True) as log:
@@ -129,23 +139,22 @@ def _still_open(folder: RunFolder) -> list[str]:
         return []
 
 
-def collect(suite: str, options: Sequence[str]) -> list[dict[str, object]]:
-    """Return what a suite would run, as pytest collects it; raises BadInput with what is wrong with the selection."""
-    root = suites_root(suite)
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a suite would run, and what it would leave out and why; each as plain data."""
+
+    scenarios: list[dict[str, Any]]
+    not_tried: list[dict[str, Any]]
+
+
+def collect(suite: str, options: Sequence[str]) -> Collected:
+    """Return what a suite would run, as pytest collects it; raises Refused with what is wrong with the selection."""
+    root = suites_root()
     with tempfile.TemporaryDirectory(prefix="seatrial-") as place:
         plan, refused = Path(place) / "plan.json", Path(place) / "refusal.json"
         command = [
-            *(
-                sys.executable,
-                "-m",
-                "pytest",
-                str(root / "suites" / f"test_{suite}.py"),
-                *_PLAIN,
-                "--collect-only",
-                "-q",
-            ),
-            *("--rootdir", str(root), "--confcutdir", str(root)),
-            *("--plan-file", str(plan), "--refusal-file", str(refused), *options),
+            *_pytest(root, suite),
+            *("--collect-only", "-q", "--plan-file", str(plan), "--refusal-file", str(refused), *options),
         ]
         done = subprocess.run(command, cwd=root, env=_environment(), capture_output=True, text=True, check=False)
         left = refusal.read(refused)
@@ -153,10 +162,16 @@ def collect(suite: str, options: Sequence[str]) -> list[dict[str, object]]:
             raise Refused(left)
         if not plan.exists():
             raise HarnessBug(f"the suites could not be collected:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        entries: list[dict[str, object]] = json.loads(plan.read_text(encoding="utf-8"))
-        return entries
+        return Collected(**json.loads(plan.read_text(encoding="utf-8")))
+
+
+def _pytest(root: Path, suite: str) -> tuple[str, ...]:
+    """Return the command that runs a suite, wherever it lies and whatever else is installed."""
+    where = ("--rootdir", str(root), "--confcutdir", str(root))
+    return (sys.executable, "-m", "pytest", str(root / _SUITES), *_PLAIN, *where, "--suite", suite)
 
 
 def _environment() -> dict[str, str]:
-    """Return our own environment without what would change how pytest runs."""
-    return {key: value for key, value in os.environ.items() if key not in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
+    """Return our own environment without what would change how pytest runs: no plugin comes by itself."""
+    kept = {key: value for key, value in os.environ.items() if key not in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
+    return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}

@@ -5,22 +5,32 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from seatrial.catalogue.document import nearest
 from seatrial.engine.plan import SUITES
-from seatrial.entry import commands, rbac
+from seatrial.entry import commands, crash, listener, rbac
 from seatrial.entry.exit_status import Exit, of_error
 from seatrial.entry.refusal import Refused
 from seatrial.journal.sieve import shown
 from seatrial.model.errors import BadInput, HarnessBug, Problem, SeatrialError
 
+_DEBUG = "--debug"
+
 
 class _Parser(argparse.ArgumentParser):
-    """Ends with the status for bad input instead of argparse's own, and in the house's words."""
+    """Ends with the status for bad input instead of argparse's own, in the house's words, and knows its own flags."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.flags: list[str] = []
+        super().__init__(*args, **{**kwargs, "allow_abbrev": False})
+
+    def add_argument(self, *names: Any, **kwargs: Any) -> argparse.Action:
+        """Add an argument, and remember what it is called."""
+        self.flags += [name for name in names if name.startswith("--")]
+        return super().add_argument(*names, **kwargs)
 
     def error(self, message: str) -> NoReturn:
         """Leave with one clear message."""
@@ -33,35 +43,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger().addHandler(logging.NullHandler())
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        _known_command(given)
-        options = _parser().parse_args(given)
+        options = _read(given)
         return int(options.command(options))
     except HarnessBug as bug:
-        sys.stderr.write(shown(f"seatrial: this is a mistake in Seatrial itself: {bug}\n{traceback.format_exc()}"))
-        return Exit.INCONCLUSIVE
+        crash.told(bug, debug=_DEBUG in given)
+        return of_error(bug)
     except Refused as refused:
         _tell(refused)
         return refused.refusal.status
     except SeatrialError as error:
         _tell(error)
         return of_error(error)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return Exit.INCONCLUSIVE
     except KeyboardInterrupt:
         sys.stderr.write("seatrial: interrupted\n")
         return Exit.INCONCLUSIVE
+    except Exception as error:  # the outermost boundary: a mistake of ours must not look like a verdict
+        crash.told(error, debug=_DEBUG in given)
+        return Exit.INTERNAL
+
+
+def program() -> None:
+    """Be the program `seatrial`: one command, its status, and no word about who stops reading."""
+    listener.bear_with_leaving()
+    status = main()
+    sys.stdout.flush()
+    sys.exit(status)
 
 
 def _tell(error: SeatrialError) -> None:
     sys.stderr.write("".join(f"seatrial: {line}\n" for line in shown(str(error)).splitlines()))
 
 
-def _known_command(given: Sequence[str]) -> None:
+def _read(given: Sequence[str]) -> argparse.Namespace:
+    """Return the options; raises BadInput with every word that is not understood, and what is missing."""
     word = next((word for word in given if not word.startswith("-")), None)
     known = list(_COMMANDS)
-    if word is not None and word not in known and not given[0].startswith("-"):
+    if word is not None and word not in known:
         raise BadInput([Problem("command", f"unknown command {word!r}", ", ".join(known), nearest(word, known))])
+    options, strange = _parser().parse_known_args(given)
+    own: _Parser = options.parser
+    flags = [word.partition("=")[0] for word in strange if word.startswith("-") and word != "--"]
+    problems = [Problem("option", flag, ", ".join(own.flags), nearest(flag, own.flags)) for flag in flags]
+    if strange and not flags:
+        problems.append(Problem("arguments", " ".join(strange), f"no more than `seatrial {word} --help` shows"))
+    if options.needs_target and options.target is None:
+        problems.append(Problem("--target", "nothing", "--target FILE: the deployment (a target file)"))
+    if problems:
+        raise BadInput(problems)
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,20 +98,25 @@ def _parser() -> argparse.ArgumentParser:
         prog="seatrial", description="Try an OpenStack control plane on Kubernetes: does it keep its promises?"
     )
     parser.add_argument("--version", action="version", version=f"seatrial {commands.own_version()}")
+    _everywhere(parser, False)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     for name, (description, fill, command) in _COMMANDS.items():
         sub = subparsers.add_parser(name, help=description, description=description)
+        sub.set_defaults(command=command, parser=sub, needs_target=False)
         fill(sub)
-        sub.set_defaults(command=command)
+        _everywhere(sub, argparse.SUPPRESS)
     return parser
 
 
+def _everywhere(parser: argparse.ArgumentParser, default: object) -> None:
+    """Add what may stand before the command as well as after it."""
+    parser.add_argument("--json", action="store_true", default=default, help="print the result as JSON")
+    parser.add_argument(_DEBUG, action="store_true", default=default, help="show tracebacks of Seatrial's own mistakes")
+
+
 def _target(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--target", type=Path, required=True, metavar="FILE", help="the deployment (a target file)")
-
-
-def _json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("--target", type=Path, metavar="FILE", help="the deployment (a target file)")
+    parser.set_defaults(needs_target=True)
 
 
 def _stored(parser: argparse.ArgumentParser) -> None:
@@ -90,11 +124,17 @@ def _stored(parser: argparse.ArgumentParser) -> None:
 
 
 def _suite(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("suite", metavar="SUITE", help="; ".join(f"{name}: {text}" for name, text in SUITES.items()))
     parser.add_argument(
-        "--requirement", action="append", default=[], metavar="ID", help="only what judges this promise"
+        "suite", metavar="SUITE", help="; ".join(f"{name}: {suite.about}" for name, suite in SUITES.items())
     )
-    _json(parser)
+    parser.add_argument(
+        "--requirement",
+        action="append",
+        default=[],
+        type=str.upper,
+        metavar="ID",
+        help="only what judges this promise",
+    )
 
 
 def _plan(parser: argparse.ArgumentParser) -> None:
@@ -112,11 +152,6 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="only the result")
 
 
-def _doctor(parser: argparse.ArgumentParser) -> None:
-    _target(parser)
-    _json(parser)
-
-
 def _undo(parser: argparse.ArgumentParser) -> None:
     _stored(parser)
     parser.add_argument(
@@ -125,28 +160,22 @@ def _undo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="only the result")
 
 
-def _judge(parser: argparse.ArgumentParser) -> None:
-    _stored(parser)
-    _json(parser)
-
-
 def _catalogue(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("requirement", nargs="*", metavar="ID", help="only these requirements")
-    _json(parser)
+    parser.add_argument("requirement", nargs="*", type=str.upper, metavar="ID", help="only these requirements")
 
 
 _COMMANDS = {
     "plan": ("what would run, and which grant it needs", _plan, commands.plan),
-    "doctor": ("can the target be reached and read; what is missing", _doctor, commands.doctor),
-    "discover": ("what the deployment consists of", _doctor, commands.inventory),
+    "doctor": ("can the target be reached and read; what is missing", _target, commands.doctor),
+    "discover": ("what the deployment consists of", _target, commands.inventory),
     "run": ("try a deployment", _run, commands.run),
     "undo": ("take back what a killed run left in the deployment", _undo, commands.undo),
     "rbac": ("the account that a grant needs on the platform, to apply", rbac.arguments, rbac.command),
-    "judge": ("judge a stored run again, offline", _judge, commands.judge),
+    "judge": ("judge a stored run again, offline", _stored, commands.judge),
     "report": ("write the reports of a stored run again", _stored, commands.report),
     "catalogue": ("requirements with their sources, faults, suites and tags", _catalogue, commands.catalogue),
 }
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

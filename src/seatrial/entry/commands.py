@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
 from seatrial.catalogue import loader
 from seatrial.engine.plan import REQUIREMENT, SUITES, TAGS, check_suite
-from seatrial.entry import child, showing
-from seatrial.entry.exit_status import Exit, of_verdicts
-from seatrial.entry.refusal import Refused
+from seatrial.entry import child, places, showing
+from seatrial.entry.exit_status import Exit, of_run, of_verdicts
+from seatrial.entry.refusal import Refused, gathering
 from seatrial.entry.target import load_target
 from seatrial.journal.codec import encode, to_json
 from seatrial.journal.folder import RunFolder
@@ -25,8 +27,11 @@ from seatrial.journal.sieve import sieved
 from seatrial.model.errors import BadInput, Problem
 from seatrial.model.inventory import Role
 from seatrial.model.journal import EventKind
-from seatrial.model.run import Run
-from seatrial.model.target import Grant
+from seatrial.model.run import COMPLETE, Run
+from seatrial.model.target import Grant, Target
+
+if TYPE_CHECKING:
+    from seatrial.engine.undo import Undone
 
 _TAIL = 15
 
@@ -40,27 +45,25 @@ def own_version() -> str:
 
 
 def plan(options: Namespace) -> int:
-    """Print what a suite would run, what it would hurt, and which grant it needs."""
+    """Print what a suite would run, what it would hurt, which grant each needs, and what would be left out and why."""
     suite = check_suite(options.suite)
     loader.find(options.requirement)
-    entries = child.collect(suite, _selection(options.requirement))
-    needed = max((Grant(str(entry["grant"])) for entry in entries), key=list(Grant).index)
-    lacking = None
-    if options.target is not None:
-        target = load_target(options.target)
-        if not target.grant.includes(needed):
-            lacking = f"target {target.name!r} grants {target.grant.value}; {suite} needs {needed.value}"
+    target = [] if options.target is None else ["--target", str(options.target.resolve())]
+    found = child.collect(suite, [*target, *_selection(options.requirement)])
+    needed = max((Grant(str(entry["grant"])) for entry in found.scenarios), key=list(Grant).index)
     if options.json:
-        _print_json({"suite": suite, "grant": needed.value, "scenarios": entries, "refused": lacking})
-    else:
-        out = showing.console()
-        for entry in entries:
-            judged = entry["requirements"]
-            names = ", ".join(map(str, judged)) if isinstance(judged, list) else ""
-            out.print(escape(f"{entry['grant']:<8} {names:<8} {entry['scenario']}"))
-        out.print(f"{len(entries)} scenarios; needs the grant {needed.value} ({TAGS[needed.value]})")
-    if lacking is not None:
-        raise BadInput([Problem("grant", lacking, f"{needed.value} (the target's owner sets it)")])
+        entries = {"scenarios": found.scenarios, "not_tried": found.not_tried}
+        _print_json({"suite": suite, "grant": needed.value, **entries})
+        return Exit.CONFORMS
+    out = showing.console()
+    for entry in found.scenarios:
+        out.print(escape(f"{entry['grant']:<8} {', '.join(entry['requirements']):<8} {entry['scenario']}"))
+        if entry["grant"] == Grant.DISRUPT.value:
+            out.print(escape(f"{'':<18}hurts: {'; '.join(entry['acts'])}"))
+    for entry in found.not_tried:
+        out.print(escape(f"{'left out':<8} {', '.join(entry['requirements']):<8} {entry['scenario']}: {entry['why']}"))
+    left_out = f"; {len(found.not_tried)} left out" if found.not_tried else ""
+    out.print(f"{len(found.scenarios)} scenarios{left_out}; needs the grant {needed.value} ({TAGS[needed.value]})")
     return Exit.CONFORMS
 
 
@@ -117,10 +120,7 @@ def inventory(options: Namespace) -> int:
 
 def run(options: Namespace) -> int:
     """Try a deployment; the last lines say verdict counts and where the report is."""
-    suite = check_suite(options.suite)
-    loader.find(options.requirement)
-    target = load_target(options.target)
-    child.suites_root(suite)
+    target, suite = _accepted(options)
     out = showing.console(error=options.json)
     selection = _selection(options.requirement)
     folder = RunFolder.create(options.out, target.name, suite)
@@ -132,7 +132,34 @@ def run(options: Namespace) -> int:
         raise Refused(ended.refusal)
     if not folder.run_json.exists():
         return _never_began(folder)
-    return _result(folder, folder.load_run(), out, as_json=options.json)
+    from seatrial.reporting import seal, write_all  # noqa: PLC0415
+
+    if not folder.html.exists():
+        # Whatever ended the child, people find a report of what there is.
+        write_all(folder.path)
+    seal(folder.path)
+    return _result(folder, folder.load_run(), out, failed=ended.failed, as_json=options.json)
+
+
+def _accepted(options: Namespace) -> tuple[Target, str]:
+    """Return the target and the suite; raises BadInput with all that is wrong with any of the options."""
+    problems: list[Problem] = []
+    target = None
+    with gathering(problems):
+        check_suite(options.suite)
+    with gathering(problems):
+        loader.find(options.requirement)
+    with gathering(problems):
+        target = load_target(options.target)
+    if options.seed < 0:
+        problems.append(Problem("--seed", str(options.seed), "a whole number, 0 or greater"))
+    with gathering(problems):
+        places.check_out(options.out)
+    with gathering(problems):
+        child.suites_root()
+    if problems or target is None:
+        raise BadInput(problems)
+    return target, str(options.suite)
 
 
 def _scenarios(folder: RunFolder) -> int:
@@ -146,16 +173,12 @@ def _never_began(folder: RunFolder) -> int:
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:]:
         error.print(escape(line))
     error.print(f"seatrial: the suite ended before the trial began; all it said is in {log}")
-    return Exit.INCONCLUSIVE
+    return Exit.INTERNAL
 
 
-def _result(folder: RunFolder, found: Run, out: Console, *, as_json: bool) -> int:
+def _result(folder: RunFolder, found: Run, out: Console, *, failed: bool, as_json: bool) -> int:
     behind = open_injections(scan(folder.journal).events)
-    status = of_verdicts(found.verdicts)
-    if found.state != "complete" and status is Exit.CONFORMS:
-        status = Exit.INCONCLUSIVE
-    if behind:
-        status = Exit.NOT_RESTORED
+    status = of_run(found, left_behind=bool(behind), failed=failed)
     if as_json:
         _print_json(
             {
@@ -163,6 +186,7 @@ def _result(folder: RunFolder, found: Run, out: Console, *, as_json: bool) -> in
                 "state": found.state,
                 "status": int(status),
                 "verdicts": [encode(verdict) for verdict in found.verdicts],
+                "not_tried": [encode(entry) for entry in found.plan.not_tried],
                 "left_behind": [encode(injection) for injection, _ in behind],
                 "report": str(folder.html),
             }
@@ -174,27 +198,44 @@ def _result(folder: RunFolder, found: Run, out: Console, *, as_json: bool) -> in
             out.print(escape(f"  by hand: {line}"))
     if behind:
         out.print(f"take it back with: seatrial undo {folder.path}")
-    if found.state != "complete":
+    if found.state != COMPLETE:
         out.print(f"[yellow]{escape(f'the run is not whole: {found.state}')}[/]")
+    if failed:
+        log = folder.evidence / "pytest.log"
+        out.print(f"[bold red]a mistake in Seatrial itself ended the run[/]; all it said is in {escape(str(log))}")
     showing.verdict_lines(out, found.verdicts)
+    _not_tried(out, found)
     out.print(f"verdicts: {showing.counts(found.verdicts)}")
     out.print(f"report: {folder.html}")
     return status
 
 
+def _not_tried(out: Console, found: Run) -> None:
+    """Tell what the status says nothing about: promises that the suite holds and this target's owner does not allow."""
+    left_out = dict.fromkeys(r for entry in found.plan.not_tried for r in entry.requirements)
+    if not left_out:
+        return
+    for entry in found.plan.not_tried:
+        told = f"not tried      {', '.join(entry.requirements)}: {entry.scenario}: {entry.why}"
+        out.print(f"[yellow]{escape(told)}[/]")
+    wholly = [requirement for requirement in left_out if requirement not in found.plan.requirements]
+    tried = len(found.plan.requirements)
+    out.print(f"tried {tried} of {tried + len(wholly)} promises of this selection; the status is about these")
+
+
 def undo(options: Namespace) -> int:
     """Take back what a killed run left in the deployment, last first."""
-    folder = RunFolder.open(options.run, journal_alone=True)
-    out = showing.console()
+    folder = places.stored(options.run, journal_alone=True)
+    out = showing.console(error=options.json)
     from seatrial.engine.ending import heard  # noqa: PLC0415
-    from seatrial.engine.undo import Undone, describe, left_behind, undo_run  # noqa: PLC0415
+    from seatrial.engine.undo import describe, left_behind, undo_run  # noqa: PLC0415
 
     behind = left_behind(folder)
     for problem in behind.problems:
         out.print(f"[yellow]skipped[/] {escape(str(problem))}")
+    done: list[Undone] = []
     if not behind.injections:
-        out.print("nothing was left behind")
-        return Exit.CONFORMS
+        return _undone(folder, done, out, as_json=options.json)
     target = load_target(options.target or _target_of(folder))
     from seatrial.clients.deployment import Deployment  # noqa: PLC0415
 
@@ -207,13 +248,46 @@ def undo(options: Namespace) -> int:
     def still_open() -> list[str]:
         return [describe(injection) for injection in left_behind(folder).injections]
 
+    _remark(folder, out)
     with heard(still_open=still_open), Deployment(target) as deployment:
         # A deployment that can't be reached is told once, before anything is said about single injections.
         deployment.kube.can_i("list", "pods", target.namespaces.control_plane)
         done = undo_run(folder, deployment, tell=tell)
-    failed = sum(entry.failure is not None for entry in done)
-    out.print(f"{len(done) - failed} taken back, {failed} not")
-    return Exit.NOT_RESTORED if failed else Exit.CONFORMS
+    return _undone(folder, done, out, as_json=options.json)
+
+
+def _remark(folder: RunFolder, out: Console) -> None:
+    """Tell what is not as it was sealed: undo goes on all the same, for it needs the recipes and nothing else."""
+    from seatrial.reporting import check_seal  # noqa: PLC0415
+
+    try:
+        remarks = check_seal(folder.path)
+    except BadInput as error:
+        remarks = tuple(str(problem) for problem in error.problems)
+    for remark in remarks:
+        out.print(f"[yellow]{escape(remark)}[/]")
+
+
+def _undone(folder: RunFolder, done: Sequence[Undone], out: Console, *, as_json: bool) -> int:
+    """Write the reports anew and seal the run again, whose journal has grown; tell what came of it."""
+    if done:
+        from seatrial.reporting import seal, write_all  # noqa: PLC0415
+
+        # Undo needs less of a run than a report does.
+        with contextlib.suppress(BadInput):
+            write_all(folder.path)
+        seal(folder.path)
+    failed = [entry for entry in done if entry.failure is not None]
+    status = Exit.NOT_RESTORED if failed else Exit.CONFORMS
+    if as_json:
+        taken = [encode(entry.injection) for entry in done if entry.failure is None]
+        left = [{"injection": encode(entry.injection), "why": entry.failure} for entry in failed]
+        _print_json({"run": str(folder.path), "status": int(status), "taken_back": taken, "not_taken_back": left})
+    elif done:
+        out.print(f"{len(done) - len(failed)} taken back, {len(failed)} not")
+    else:
+        out.print("nothing was left behind")
+    return status
 
 
 def _target_of(folder: RunFolder) -> Path:
@@ -228,16 +302,21 @@ def _target_of(folder: RunFolder) -> Path:
 
 def judge(options: Namespace) -> int:
     """Judge a stored run again from its files alone, and tell where that differs from what was said then."""
-    folder = RunFolder.open(options.run)
+    folder = places.stored(options.run)
     from seatrial.engine.judging import judge_again  # noqa: PLC0415
+    from seatrial.reporting import check_seal  # noqa: PLC0415
 
+    remarks = check_seal(folder.path)
     before = {verdict.requirement: verdict for verdict in folder.load_run().verdicts}
     found = judge_again(folder)
     changed = [v.requirement for v in found.verdicts if before.get(v.requirement) != v]
     if options.json:
-        _print_json({"run": folder.id, "verdicts": [encode(v) for v in found.verdicts], "changed": changed})
+        verdicts = [encode(v) for v in found.verdicts]
+        _print_json({"run": folder.id, "verdicts": verdicts, "changed": changed, "remarks": remarks})
         return of_verdicts(found.verdicts)
     out = showing.console()
+    for remark in remarks:
+        out.print(f"[yellow]{escape(remark)}[/]")
     showing.verdict_lines(out, found.verdicts)
     told = f"differs from the stored run: {', '.join(changed)}" if changed else "the same verdicts as stored"
     out.print(f"verdicts: {showing.counts(found.verdicts)}; {told}")
@@ -246,11 +325,21 @@ def judge(options: Namespace) -> int:
 
 def report(options: Namespace) -> int:
     """Write the reports of a stored run again, and print what they say and where they are."""
-    folder = RunFolder.open(options.run)
-    from seatrial.reporting import show, write_all  # noqa: PLC0415
+    folder = places.stored(options.run)
+    from seatrial.reporting import check_seal, seal, show, write_all  # noqa: PLC0415
 
+    remarks = check_seal(folder.path)
+    places.require_ended(folder)
     write_all(folder.path)
-    show(folder.path, showing.console())
+    seal(folder.path)
+    if options.json:
+        files = [folder.html, folder.junit, folder.sign_off]
+        _print_json({"run": str(folder.path), "files": [str(file) for file in files], "remarks": remarks})
+        return Exit.CONFORMS
+    out = showing.console()
+    for remark in remarks:
+        out.print(f"[yellow]{escape(remark)}[/]")
+    show(folder.path, out)
     return Exit.CONFORMS
 
 
@@ -260,7 +349,11 @@ def catalogue(options: Namespace) -> int:
     from seatrial.faults import KINDS  # noqa: PLC0415
 
     if options.json:
-        data = {"requirements": [encode(entry) for entry in wanted], "faults": sorted(KINDS), "suites": dict(SUITES)}
+        data = {
+            "requirements": [encode(entry) for entry in wanted],
+            "faults": sorted(KINDS),
+            "suites": {name: suite.about for name, suite in SUITES.items()},
+        }
         _print_json({**data, "tags": {**TAGS, f"{REQUIREMENT}ID": "the promise that a Rule states"}})
         return Exit.CONFORMS
     out = showing.console()
@@ -273,7 +366,7 @@ def catalogue(options: Namespace) -> int:
         out.print(f"    seen violated on: {', '.join(entry.violations)}")
     if not options.requirement:
         _names(out, "faults", sorted(KINDS))
-        _names(out, "suites", [f"{name} ({text})" for name, text in SUITES.items()])
+        _names(out, "suites", [f"{name} ({suite.about})" for name, suite in SUITES.items()])
         _names(out, "tags", [f"@{name} ({text})" for name, text in TAGS.items()])
     return Exit.CONFORMS
 

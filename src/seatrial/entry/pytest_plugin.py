@@ -6,6 +6,7 @@ does nothing at all. What it wires together is in ``entry.trial`` and ``engine``
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Generator, Sequence
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from seatrial.entry.trial import Trial
 
 INCONCLUSIVE = "inconclusive"
+_NOT_RESTORED = 4
+"""``Exit.NOT_RESTORED``; what it comes from is imported for a trial only."""
 _MARKERS = (
-    "suite(name): the module's scenarios are a suite of Seatrial, tried on --target",
+    "suite(name): the module's scenarios are tried on --target; a run of all of them has this name",
     "requirement(id): the promise that a scenario judges",
     "seatrial_tag(name): a tag of the feature, for the plugin",
     "observe: reads only",
@@ -35,12 +38,25 @@ _MARKERS = (
 )
 _TRIAL: pytest.StashKey[Trial] = pytest.StashKey()
 _HEARD: pytest.StashKey[ExitStack] = pytest.StashKey()
+_COLLECTED: pytest.StashKey[int] = pytest.StashKey()
+_COUNTER = itertools.count()
+_SPLITTING = {
+    "numprocesses": "-n",
+    "tx": "--tx",
+    "workers": "--workers",
+    "splits": "--splits",
+    "reruns": "--reruns",
+    "count": "--count",
+    "flake_finder_enable": "--flake-finder",
+}
+"""Options of well-known plugins that would run parts of a trial elsewhere, or again."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add Seatrial's options."""
     group = parser.getgroup("seatrial", "trials of an OpenStack control plane on Kubernetes")
     group.addoption("--target", type=Path, metavar="FILE", help="the deployment to try")
+    group.addoption("--suite", metavar="NAME", help="only the scenarios of this suite (default: all)")
     group.addoption("--requirement", action="append", default=[], metavar="ID", help="only what judges this promise")
     group.addoption("--run-dir", type=Path, metavar="DIR", help="the run's folder (default: a new one in reports/)")
     group.addoption("--seed", type=int, metavar="N", help="seed of every random choice (default: 1)")
@@ -53,6 +69,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; on a trial, take charge of the features' tags."""
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
+    if config.getoption("target"):
+        _refuse_to_split(config)
     if config.getoption("target") or config.getoption("plan_file"):
         from seatrial.entry.guard import guard  # noqa: PLC0415  (a session without a trial needs nothing of it)
 
@@ -85,31 +103,44 @@ def pytest_bdd_apply_tag(tag: str, function: Any) -> bool | None:
     return None
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Remember the order in which tests were found: a trial keeps it, whatever else is shuffled."""
+    item.stash[_COLLECTED] = next(_COUNTER)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Select by promise, and refuse what is wrong with the selection."""
+    """Select by suite, promise and grant, and refuse what is wrong with the selection."""
     if not any(item.get_closest_marker("suite") for item in items):
-        if config.getoption("requirement"):
+        if config.getoption("requirement") or config.getoption("suite"):
             _refuse(config, _nothing_selected())
         return
+    if hasattr(config, "workerinput"):
+        # Without a target the process that started this worker could not know: each test says so (below).
+        return
+    _refuse_to_split(config)
     from seatrial.entry.trial import Options, Trial  # noqa: PLC0415  (clients are imported only for a suite)
 
     seed = config.getoption("seed")
     options = Options(
         target=config.getoption("target"),
-        requirements=tuple(config.getoption("requirement")),
+        suite=config.getoption("suite"),
+        requirements=tuple(word.upper() for word in config.getoption("requirement")),
         run_dir=config.getoption("run_dir"),
         seed=1 if seed is None else seed,
         out=config.rootpath / "reports",
     )
     trial = config.stash[_TRIAL] = Trial(options)
     try:
-        kept = trial.select(items)
+        kept = trial.select(sorted(items, key=lambda item: item.stash[_COLLECTED]))
         if config.getoption("plan_file"):
             trial.write_plan(config.getoption("plan_file"))
     except SeatrialError as error:
         _refuse(config, error)
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    for item in kept:
+        if item.nodeid in trial.not_tried:
+            item.add_marker(pytest.mark.skip(reason=f"not tried: {trial.not_tried[item.nodeid].why}"))
     items[:] = kept
 
 
@@ -129,6 +160,12 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     lifeline = config.getoption("lifeline")
     if lifeline is not None:
         threading.Thread(target=_watch, args=(lifeline,), name="lifeline", daemon=True).start()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let no scenario run in a process that holds a part of the tests only."""
+    if hasattr(item.config, "workerinput") and item.get_closest_marker("suite") is not None:
+        pytest.fail(str(_split("-n")), pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -196,6 +233,19 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
     with session.config.stash[_HEARD]:
         trial.close(cut_short="interrupted" if interrupted else str(session.shouldfail or "") or None)
+    if trial.left:
+        # As `seatrial run` ends: whatever the tests said, somebody has to act now.
+        session.exitstatus = _NOT_RESTORED
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Seal the run, when nothing more is written; whoever attends this process seals what it writes itself."""
+    trial = config.stash.get(_TRIAL, None)
+    if trial is not None and trial.session is not None and config.getoption("lifeline") is None:
+        from seatrial.entry.trial import seal  # noqa: PLC0415
+
+        seal(trial.session.folder)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -210,10 +260,15 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if trial is None or trial.session is None:
         return
     terminalreporter.section("seatrial")
-    if trial.failure is not None:
-        terminalreporter.write_line(f"NOT RESTORED: {trial.failure}", red=True)
+    if trial.left:
+        terminalreporter.write_line(f"NOT RESTORED: {trial.failure or 'see the journal'}", red=True)
+        terminalreporter.write_line(f"take it back with: seatrial undo {trial.session.folder.path}", red=True)
     for verdict in trial.session.verdicts():
         terminalreporter.write_line(f"{verdict.outcome.value:<14} {verdict.requirement}: {verdict.because}")
+    for left_out in trial.not_tried.values():
+        terminalreporter.write_line(
+            f"{'not tried':<14} {', '.join(left_out.requirements)}: {left_out.why}", yellow=True
+        )
     terminalreporter.write_line(f"report: {trial.session.folder.html}")
 
 
@@ -228,8 +283,21 @@ def _of(item: pytest.Item) -> Trial | None:
     return trial if trial is not None and trial.session is not None and item.nodeid in trial.planned else None
 
 
+def _refuse_to_split(config: pytest.Config) -> None:
+    """One deployment, one trial: faults must neither meet each other nor happen again because something failed."""
+    given = [flag for name, flag in _SPLITTING.items() if config.getoption(name, None) not in (None, False, 0, 1, [])]
+    if given:
+        _refuse(config, _split(", ".join(given)))
+
+
+def _split(flags: str) -> BadInput:
+    return BadInput([Problem(flags, "a trial split or repeated", "one deployment, one trial: each scenario once")])
+
+
 def _nothing_selected() -> BadInput:
-    return BadInput([Problem("--requirement", "no suite among what was collected", "a suite, for example suites/")])
+    return BadInput(
+        [Problem("--suite, --requirement", "no suite among what was collected", "a suite, for example suites/")]
+    )
 
 
 def _refuse(config: pytest.Config, error: SeatrialError) -> None:

@@ -1,15 +1,17 @@
-"""Why a trial was refused, passed from the process that runs it to the command that started it."""
+"""Why a trial was refused: all of it at once, and passed from the process that runs it to the one that started it."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial.entry.exit_status import Exit, of_error
 from seatrial.journal.folder import save_text
 from seatrial.journal.sieve import shown
-from seatrial.model.errors import SeatrialError
+from seatrial.model.errors import BadInput, Problem, SeatrialError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +42,12 @@ def read(path: Path) -> Refusal | None:
     except FileNotFoundError:
         return None
     return Refusal(Exit(data["status"]), str(data["message"]))
+
+
+@contextmanager
+def gathering(problems: list[Problem]) -> Iterator[None]:
+    """Add what is wrong with one part of the input to the list, and let the other parts be looked at as well."""
+    try:
+        yield
+    except BadInput as error:
+        problems += error.problems

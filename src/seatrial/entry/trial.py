@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import json
-import re
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from pytest_bdd.scenario import scenario_wrapper_template_registry
 
 from seatrial.catalogue.loader import find
 from seatrial.engine.ending import shielded
-from seatrial.engine.plan import REQUIREMENT, Planned, needed_grant, plan_problems, requirements_of, tag_problems
-from seatrial.engine.session import COMPLETE, Session
+from seatrial.engine.plan import (
+    REQUIREMENT,
+    SUITES,
+    Planned,
+    check_suite,
+    needed_grant,
+    plan_problems,
+    requirements_of,
+    tag_problems,
+)
+from seatrial.engine.session import Session
+from seatrial.entry.places import check_out
+from seatrial.entry.refusal import gathering
 from seatrial.entry.target import load_target
 from seatrial.journal.folder import RunFolder
+from seatrial.journal.reader import open_injections, scan
 from seatrial.model.errors import BadInput, HarnessBug, Problem, SeatrialError, UndoFailed
 from seatrial.model.requirement import RequirementId
+from seatrial.model.run import COMPLETE, NotTried
+from seatrial.model.target import Grant, Target
 
 _SUITE = "suite"
 _TAG = "seatrial_tag"
 _EXAMPLE = "_pytest_bdd_example"
-_PLACEHOLDER = re.compile("<(.+?)>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +44,7 @@ class Options:
     """What the command line said."""
 
     target: Path | None
+    suite: str | None
     requirements: tuple[str, ...]
     run_dir: Path | None
     seed: int
@@ -42,37 +57,73 @@ class Trial:
 
     options: Options
     planned: dict[str, Planned] = field(default_factory=dict)
-    """By pytest's node id."""
-    suites: tuple[str, ...] = ()
+    """What is tried, by pytest's node id."""
+    not_tried: dict[str, NotTried] = field(default_factory=dict)
+    """What the target's owner does not allow, likewise."""
+    target: Target | None = None
+    suite: str = ""
     session: Session | None = None
     failure: SeatrialError | None = None
+    left: bool = False
+    """Something could not be taken back, also at the end."""
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def select(self, items: list[pytest.Item]) -> list[pytest.Item]:
-        """Return the items that stay selected; raises BadInput for everything wrong with the selection at once."""
-        wanted = {requirement.id for requirement in find(self.options.requirements)}
-        ours = [item for item in items if item.get_closest_marker(_SUITE) is not None]
-        problems: list[Problem] = []
-        dropped: set[str] = set()
-        for item in ours:
-            planned = planned_of(item)
-            problems += tag_problems(planned.tags, item.nodeid)
-            if wanted and not wanted & set(planned.requirements):
-                dropped.add(item.nodeid)
-            else:
-                self.planned[item.nodeid] = planned
-        if wanted and not self.planned and not problems:
-            judged = sorted({str(r) for item in ours for r in planned_of(item).requirements})
-            problems.append(
-                Problem("--requirement", f"no scenario here for {', '.join(sorted(wanted))}", ", ".join(judged))
-            )
-        else:
-            problems += plan_problems(list(self.planned.values()))
+        """Return the items that stay selected, calm ones first.
+
+        Raises BadInput for everything that is wrong with the selection and the target, all at once. What the target's
+        grant does not allow stays as well, to be shown as left out; when it allows nothing, that is bad input.
+        """
+        ours = {item.nodeid: planned_of(item) for item in items if item.get_closest_marker(_SUITE) is not None}
+        problems = _seed_problems(self.options.seed)
+        with gathering(problems):
+            self.suite = self._suite(items)
+        with gathering(problems):
+            self.target = None if self.options.target is None else load_target(self.options.target)
+        for nodeid, planned in ours.items():
+            problems += tag_problems(planned.tags, nodeid)
+        chosen: dict[str, Planned] = {}
+        with gathering(problems):
+            chosen = self._choose(ours)
+            problems += plan_problems(list(chosen.values()))
         if problems:
             raise BadInput(problems)
-        marks = [mark for item in ours if item.nodeid not in dropped for mark in item.iter_markers(_SUITE)]
-        self.suites = tuple(dict.fromkeys(str(mark.args[0]) for mark in marks))
-        return [item for item in items if item.nodeid not in dropped]
+        self._allow(chosen)
+        rest = [item for item in items if item.nodeid not in ours]
+        found = {item.nodeid: item for item in items}
+        return rest + [found[nodeid] for nodeid in chosen]
+
+    def _choose(self, ours: Mapping[str, Planned]) -> dict[str, Planned]:
+        """Return what was asked for, by node id: calm scenarios first, each kind in the order of the features."""
+        wanted = {requirement.id for requirement in find(self.options.requirements)}
+        suite = self.options.suite
+        in_suite = {n: p for n, p in ours.items() if suite is None or (suite in SUITES and p.belongs_to(suite))}
+        chosen = {n: p for n, p in in_suite.items() if not wanted or wanted & set(p.requirements)}
+        if wanted and not chosen:
+            judged = sorted({str(requirement) for p in in_suite.values() for requirement in p.requirements})
+            found = f"no scenario here for {', '.join(sorted(wanted))}"
+            raise BadInput([Problem("--requirement", found, ", ".join(judged) or "another suite")])
+        return dict(sorted(chosen.items(), key=lambda entry: entry[1].grant is Grant.DISRUPT))
+
+    def _suite(self, items: list[pytest.Item]) -> str:
+        if self.options.suite is not None:
+            return check_suite(self.options.suite, "--suite")
+        marks = [mark for item in items for mark in item.iter_markers(_SUITE)]
+        return "+".join(dict.fromkeys(str(mark.args[0]) for mark in marks))
+
+    def _allow(self, chosen: dict[str, Planned]) -> None:
+        """Tell what is tried from what the target's owner does not allow."""
+        granted = Grant.DISRUPT if self.target is None else self.target.grant
+        for nodeid, planned in chosen.items():
+            if granted.includes(planned.grant):
+                self.planned[nodeid] = planned
+            else:
+                why = f"needs the grant {planned.grant.value}; the target grants {granted.value}"
+                self.not_tried[nodeid] = NotTried(planned.scenario, planned.requirements, why)
+        if not self.planned:
+            needed = min((planned.grant for planned in chosen.values()), key=list(Grant).index)
+            found = f"{granted.value}, with which nothing of this selection may run ({len(chosen)} scenarios)"
+            raise BadInput([Problem("grant", found, f"{needed.value} (the target's owner sets it)")])
 
     def write_plan(self, path: Path) -> None:
         """Leave the plan where the command that asked for it looks."""
@@ -83,21 +134,27 @@ class Trial:
                 "requirements": list(entry.requirements),
                 "tags": sorted(entry.tags),
                 "grant": entry.grant.value,
+                "acts": list(entry.acts),
             }
             for entry in self.planned.values()
         ]
-        path.write_text(json.dumps(entries), encoding="utf-8")
+        left_out = [
+            {"scenario": entry.scenario, "requirements": list(entry.requirements), "why": entry.why}
+            for entry in self.not_tried.values()
+        ]
+        path.write_text(json.dumps({"scenarios": entries, "not_tried": left_out}), encoding="utf-8")
 
     def open(self) -> None:
         """Open the engine's session for what was selected; raises BadInput, NotPermitted or Unreachable."""
-        if self.options.target is None:
+        if self.target is None:
             accepted = "--target FILE: the deployment to try (`seatrial-lab target` prints one for the lab)"
             raise BadInput([Problem("--target", "no target", accepted)])
-        target = load_target(self.options.target)
+        if self.options.run_dir is None:
+            check_out(self.options.out, "reports")
         planned = list(self.planned.values())
         self.session = Session.open(
-            target,
-            suite="+".join(self.suites),
+            self.target,
+            suite=self.suite,
             seed=self.options.seed,
             out=self.options.out,
             requirements=requirements_of(planned),
@@ -105,6 +162,7 @@ class Trial:
             grant=needed_grant(planned),
             folder=_given_folder(self.options.run_dir),
             target_file=self.options.target,
+            not_tried=list(self.not_tried.values()),
         )
 
     def need(self) -> Session:
@@ -143,29 +201,41 @@ class Trial:
                 session.close(f"cut short: {cut_short}" if cut_short else COMPLETE)
             except UndoFailed as error:
                 self.failure = error
+            self.left = bool(open_injections(scan(session.folder.journal).events))
             report(session.folder)
 
 
 def planned_of(item: pytest.Item) -> Planned:
-    """Return what a collected scenario is: its name as it will run, its feature, its requirements and tags.
-
-    pytest-bdd documents each test as ``<feature file>: <scenario>``, with an outline's placeholders still in it.
-    """
-    function = getattr(item, "function", None)
-    feature, _, template = (getattr(function, "__doc__", None) or item.name).rpartition(".feature: ")
+    """Return what a collected scenario is: its name as it will run, its feature, its requirements, tags and acts."""
     callspec = getattr(item, "callspec", None)
     example = callspec.params.get(_EXAMPLE, {}) if callspec is not None else {}
-    scenario = _PLACEHOLDER.sub(lambda match: str(example.get(match[1], match[0])), template)
+    template = scenario_wrapper_template_registry.get(getattr(item, "function", item.runtest))
     tags = {str(mark.args[0]) for mark in item.iter_markers(_TAG)}
     requirements = [tag.removeprefix(REQUIREMENT) for tag in sorted(tags) if tag.startswith(REQUIREMENT)]
-    return Planned(scenario, Path(feature).stem, tuple(map(RequirementId, requirements)), frozenset(tags))
+    promised = tuple(map(RequirementId, requirements))
+    if template is None:
+        return Planned(item.name, item.path.stem, promised, frozenset(tags))
+    scenario = template.render(example)
+    acts = tuple(step.name for step in scenario.steps if step.type == "when")
+    return Planned(scenario.name, Path(scenario.feature.filename).stem, promised, frozenset(tags), acts)
+
+
+def _seed_problems(seed: int) -> list[Problem]:
+    return [] if seed >= 0 else [Problem("--seed", str(seed), "a whole number, 0 or greater")]
 
 
 def report(folder: RunFolder) -> None:
-    """Write everything that people read from a run that has ended, and the hashes of all of it."""
+    """Write everything that people read from a run that has ended."""
     from seatrial.reporting import write_all  # noqa: PLC0415  (drawing is loaded only when a run has ended)
 
     write_all(folder.path)
+
+
+def seal(folder: RunFolder) -> None:
+    """Write the hashes of all files of a run: the very last thing."""
+    from seatrial.reporting import seal as seal_run  # noqa: PLC0415
+
+    seal_run(folder.path)
 
 
 def _given_folder(path: Path | None) -> RunFolder | None:

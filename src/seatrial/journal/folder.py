@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -35,6 +36,14 @@ class RunFolder:
         """Make a new folder below ``out``; a second run within the same second gets a suffix."""
         moment = (now or datetime.now(UTC)).astimezone(UTC)
         name = f"{moment:%Y%m%dT%H%M%SZ}-{target}-{suite}"
+        try:
+            return cls._make(out, name)
+        except OSError as error:
+            found = error.strerror or str(error)
+            raise BadInput([Problem(str(out), found, "a folder in which a run's folder can be made")]) from error
+
+    @classmethod
+    def _make(cls, out: Path, name: str) -> RunFolder:
         out.mkdir(parents=True, exist_ok=True)
         for suffix in ("", *(f"-{number}" for number in range(2, 100))):
             path = out / (name + suffix)
@@ -148,13 +157,30 @@ class RunFolder:
             raise BadInput([Problem(str(self.journal), error.strerror or "unreadable", "a journal")]) from error
 
     def write_manifest(self) -> None:
-        """Store the SHA-256 of every file of the run, one ``<hash>  <name>`` a line, sorted by name."""
-        lines = [
-            f"{hashlib.sha256(entry.read_bytes()).hexdigest()}  {entry.relative_to(self.path)}\n"
+        """Store the SHA-256 of every file of the run, one ``<hash>  <name>`` a line, sorted by name.
+
+        The very last thing that is written into a run. A MANIFEST that said something else is kept as ``MANIFEST.<n>``.
+        """
+        self.manifest.with_name("MANIFEST.new").unlink(missing_ok=True)  # of a writer that was killed
+        if self.manifest.is_file():
+            if self.manifest.read_text(encoding="utf-8", errors="replace") == self._hashes():
+                return
+            kept = (self.manifest.with_name(f"MANIFEST.{number}") for number in itertools.count(1))
+            self.manifest.rename(next(place for place in kept if not place.exists()))
+        save_text(self.manifest, self._hashes())
+
+    def _hashes(self) -> str:
+        return "".join(
+            f"{sha256(entry)}  {entry.relative_to(self.path)}\n"
             for entry in sorted(self.path.rglob("*"))
             if entry.is_file() and entry != self.manifest
-        ]
-        save_text(self.manifest, "".join(lines))
+        )
+
+
+def sha256(path: Path) -> str:
+    """Return the hash of a file, however large it is."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def open_private(path: Path, *, anew: bool) -> BinaryIO:

@@ -13,6 +13,19 @@ FORMAT = 1
 """Of the run folder: what is read strictly (to judge) is of this format; undo reads any."""
 
 
+COMPLETE = "complete"
+"""The state of a run that came to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotTried:
+    """A scenario that was selected and left out, and why."""
+
+    scenario: str
+    requirements: tuple[RequirementId, ...]
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a run set out to do."""
@@ -26,6 +39,8 @@ class Plan:
     grant: str
     budgets: Mapping[str, float] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
+    not_tried: tuple[NotTried, ...] = ()
+    """What the suite holds beside that, and was left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,45 @@
-"""The hashes of a run's files, in the form that ``sha256sum -c MANIFEST`` reads, and their verification."""
+"""The seal of a run: the hashes of its files, as ``sha256sum -c MANIFEST`` reads them, and their verification."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
-from seatrial.journal.folder import RunFolder
+from seatrial.journal.folder import RunFolder, sha256
 from seatrial.model.errors import BadInput, Problem
 
 _HEX = frozenset("0123456789abcdef")
+
+
+_SIGNED = ("sign-off*.md", "*.sig", "*.asc")
+"""What a person may add or write on after the run: a document that is signed, and signatures."""
+UNSEALED = (
+    "no MANIFEST: the run was killed before its end, or is still going on; nothing shows that its files are whole"
+)
+
+
+def seal(folder: Path) -> None:
+    """Write the MANIFEST, after everything else; nothing must be written into the run afterwards."""
+    RunFolder(folder).write_manifest()
+
+
+def check_seal(folder: Path) -> tuple[str, ...]:
+    """Return what a reader should know about the seal; raises BadInput naming each file that is not as it was sealed.
+
+    Documents to sign, and signatures, may have changed: they are named. A run without a MANIFEST is told about.
+    """
+    if not RunFolder(folder).manifest.exists():
+        return (UNSEALED,)
+    problems, remarks = [], []
+    for name, what in _differences(folder):
+        if any(fnmatch(Path(name).name, pattern) for pattern in _SIGNED):
+            remarks.append(f"{name} {what} since the run was sealed")
+        else:
+            problems.append(Problem(str(folder / name), f"it {what} since the run was sealed", "the files of the run"))
+    if problems:
+        raise BadInput(problems)
+    return tuple(remarks)
 
 
 def verify(folder: Path) -> tuple[str, ...]:
@@ -17,19 +47,24 @@ def verify(folder: Path) -> tuple[str, ...]:
 
     Raises BadInput when there is no MANIFEST or a line of it is none.
     """
+    return tuple(f"{name} {what}" for name, what in _differences(folder))
+
+
+def _differences(folder: Path) -> list[tuple[str, str]]:
+    """Return each file that is not as it was sealed, and what became of it."""
     manifest = RunFolder(folder).manifest
     listed = dict(_listed(manifest))
     present = {
         str(entry.relative_to(folder)): entry for entry in folder.rglob("*") if entry.is_file() and entry != manifest
     }
     changed = [
-        f"{name} was changed"
+        (name, "was changed")
         for name, expected in listed.items()
-        if name in present and _hash(present[name]) != expected
+        if name in present and sha256(present[name]) != expected
     ]
-    missing = [f"{name} is missing" for name in listed if name not in present]
-    added = [f"{name} was added" for name in present if name not in listed]
-    return tuple(sorted(changed) + sorted(missing) + sorted(added))
+    missing = [(name, "is missing") for name in listed if name not in present]
+    added = [(name, "was added") for name in present if name not in listed]
+    return sorted(changed) + sorted(missing) + sorted(added)
 
 
 def _listed(manifest: Path) -> Iterator[tuple[str, str]]:
@@ -42,8 +77,3 @@ def _listed(manifest: Path) -> Iterator[tuple[str, str]]:
         if len(hashed) != 64 or not _HEX.issuperset(hashed) or not name:
             raise BadInput([Problem(f"{manifest}, line {number}", "no hash and name", "<sha256>  <file>")])
         yield name, hashed
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
