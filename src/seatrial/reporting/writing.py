@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 from rich.console import Console
@@ -14,23 +15,33 @@ from seatrial.reporting.page import page
 from seatrial.reporting.sign_off import sign_off
 from seatrial.reporting.story import Story
 from seatrial.reporting.telling import tell
-from seatrial.reporting.terminal import summary
+from seatrial.reporting.terminal import close
 from seatrial.reporting.wiring import Wiring, wire
 
 
 def write_all(folder: Path) -> None:
     """Write report.html, junit.xml, sign-off.md and MANIFEST into a run's folder, from its stored files alone.
 
-    Writing again gives the same files; nothing that was observed is changed. Raises BadInput for a folder that holds no
-    run, or one that was damaged before the last line of its journal.
+    Writing again gives the same files; nothing that was observed is changed, and no document that somebody may have
+    signed: one that says something else gets the next number. Raises BadInput for a folder that holds no run, or one
+    that was damaged before the last line of its journal.
     """
     stored = RunFolder.open(folder)
     story, wiring = read(folder)
     save_text(stored.html, page(story, wiring))
     save_text(stored.junit, junit(story))
     sources = (stored.run_json, stored.journal, *stored.inventories())
-    save_text(stored.sign_off, sign_off(story, wiring, sources))
+    save_document(stored.sign_off, sign_off(story, wiring, sources))
     stored.write_manifest()
+
+
+def save_document(path: Path, text: str) -> Path:
+    """Store a document beside all that were written before it, and return where: none is ever overwritten."""
+    numbered = (path if number == 1 else path.with_stem(f"{path.stem}-{number}") for number in itertools.count(1))
+    place = next(one for one in numbered if not one.exists() or one.read_bytes() == text.encode())
+    if not place.exists():
+        save_text(place, text)
+    return place
 
 
 def read(folder: Path) -> tuple[Story, Wiring]:
@@ -42,4 +53,4 @@ def read(folder: Path) -> tuple[Story, Wiring]:
 def show(folder: Path, console: Console) -> None:
     """Print a stored run's summary; raises BadInput as ``write_all`` does."""
     story, wiring = read(folder)
-    console.print(summary(story, wiring, folder))
+    close(console, story, wiring, folder)
