@@ -47,6 +47,7 @@ class Recorder:
     events: list[Event] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     number: int = 0
+    process: int = 4711
 
     def __post_init__(self) -> None:
         self.path.mkdir(parents=True)
@@ -62,7 +63,7 @@ class Recorder:
         plain = to_json(data)
         assert isinstance(plain, dict)
         mono = (self.now - START).total_seconds() + 1000
-        self.events.append(Event(len(self.events) + 1, self.now, mono, 4711, kind, plain))
+        self.events.append(Event(len(self.events) + 1, self.now, mono, self.process, kind, plain))
 
     def observe(
         self, probe: str, subject: str, value: Json = None, *, error: str | None = None, excerpt: str = ""
@@ -106,27 +107,50 @@ class Recorder:
     def phase(self, name: str, scenario: str = "") -> None:
         self.event(EventKind.PHASE, {"name": name, "scenario": scenario})
 
-    def hurt(self, kind: str, subject: str, *, hold: float, undo: bool = True, number: int = 1) -> str:
+    def hurt(
+        self,
+        kind: str,
+        *subjects: str,
+        hold: float,
+        undo: bool = True,
+        number: int = 1,
+        component: str = "galera",
+        recipe: Mapping[str, Json] | None = None,
+        by_hand: tuple[str, ...] = (),
+    ) -> str:
         injection = Injection(
             f"i-{number}",
             kind,
-            {"component": "galera", "pick": "active"},
-            (Subject(subject),),
-            {"name": subject, "uid": "a-1"},
+            {"component": component, "pick": "active"},
+            tuple(Subject(subject) for subject in subjects),
+            {"name": subjects[0], "uid": "a-1"} if recipe is None else recipe,
+            by_hand=by_hand,
         )
         self.event(EventKind.PREPARED, encode(injection))
         self.wait(0.08)
         self.event(EventKind.INJECTING, {"injection": injection.id})
         self.wait(0.03)
         self.event(EventKind.INJECTED, {"injection": injection.id})
-        proof = self.observe("fault.took_hold", subject, {"injection": injection.id, "fault": kind, "held": True})
+        proof = self.observe("fault.took_hold", subjects[0], {"injection": injection.id, "fault": kind, "held": True})
         self.wait(hold)
         if undo:
-            self.event(EventKind.UNDOING, {"injection": injection.id})
-            self.wait(0.4)
-            self.observe("fault.is_gone", subject, {"injection": injection.id, "fault": kind, "gone": True})
-            self.event(EventKind.UNDONE, {"injection": injection.id})
+            self.undo(injection.id, kind, subjects[0])
         return proof
+
+    def undo(self, injection: str, kind: str, subject: str) -> None:
+        self.event(EventKind.UNDOING, {"injection": injection})
+        self.wait(0.4)
+        self.observe("fault.is_gone", subject, {"injection": injection, "fault": kind, "gone": True})
+        self.event(EventKind.UNDONE, {"injection": injection})
+
+    def fail_undo(self, injection: str, why: str, *, seen: bool = False) -> None:
+        """Journal an undo that failed; ``seen``: because the hurt is still there, not because nobody could look."""
+        self.event(EventKind.UNDOING, {"injection": injection})
+        self.wait(30)
+        error = None if seen else why
+        value: Json = {"injection": injection, "gone": False} if seen else None
+        self.observe("fault.is_gone", f"injection/{injection}", value, error=error)
+        self.event(EventKind.UNDO_FAILED, {"injection": injection, "why": why})
 
     def outage(self, path: str, start: float, end: float, *gaps: tuple[float, float]) -> str:
         outages = [
@@ -510,3 +534,55 @@ def core_run(path: Path, *, broken: bool = False) -> Path:
         run.judge("OPS-3", "conforms", "no request failed while 4 operators were paused", (one,), scenario=scenario)
     run.wait(4)
     return run.save()
+
+
+OPERATORS = tuple(
+    f"pod/openstack-operators/{name}-operator-controller-manager-{569 + number}f97f476-r{number}vtk"
+    for number, name in enumerate(
+        (
+            "infra",
+            "keystone",
+            "mariadb",
+            "rabbitmq-cluster",
+            "glance",
+            "nova",
+            "neutron",
+            "placement",
+            "ovn",
+            "openstack",
+        )
+    )
+)
+RECIPE = "a-recipe-that-only-a-machine-reads"
+
+
+def red_run(path: Path, *, state: str | None = None, seen: bool = False) -> Path:
+    """Store a run whose undo of ten frozen operators failed, with its long recipe, as versions before this wrote it."""
+    run = Recorder(path, suite="acceptance")
+    freeze_operators(run)
+    why = "GET wss://10.0.0.1:6443/api/v1/namespaces/openstack-operators/pods/x/exec: no answer within 10 s"
+    run.fail_undo("i-1", f'still there: {{"containers": ["{RECIPE}"]}}' if seen else why, seen=seen)
+    recipe = json.dumps(dict(run.events[-1].data) | {"processes": [RECIPE] * 10})
+    told = (
+        f"cut short: pause_process of {', '.join(OPERATORS)} (i-1) could not be taken back: {why}\n  by hand: {recipe}"
+    )
+    run.event(EventKind.ENDED, {"reason": state or told})
+    return run.save(state=state or told)
+
+
+def freeze_operators(run: Recorder) -> None:
+    """Journal two judgements, and a fault of ten subjects that nobody takes back."""
+    put_load(run, 60)
+    run.event(EventKind.PHASE, {"name": "opened", "target_file": "../../lab.yaml"})
+    scenario = "Every member is written to and read from"
+    run.phase("observe", scenario)
+    run.wait(3)
+    seen = run.observe("galera.status", "pod/openstack/openstack-cell1-galera-0", {"size": 1})
+    run.judge("API-1", "conforms", "all 23 connections end at an API", (seen,), scenario=scenario)
+    because = "pod/openstack/openstack-cell1-galera-0 is the only member of its database, so that no other takes over"
+    run.judge("DB-4", "violates", because, (seen,), scenario=scenario, violating=("galera/openstack/openstack-cell1",))
+    run.phase("disrupt", "Service goes on while all operators are frozen")
+    by_hand = tuple(f"kill -CONT 7 in container manager of {subject.rpartition('/')[2]}" for subject in OPERATORS)
+    processes: list[Json] = [{"pod": subject, "pid": 7, "id": RECIPE} for subject in OPERATORS]
+    recipe: dict[str, Json] = {"processes": processes}
+    run.hurt("pause_process", *OPERATORS, hold=20, undo=False, component="operators", recipe=recipe, by_hand=by_hand)

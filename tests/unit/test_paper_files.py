@@ -37,7 +37,10 @@ def test_in_junit_inconclusive_is_an_error_and_violated_a_failure(tmp_path: Path
     assert error.get("type") == "inconclusive"
     failure = suite.find("testcase[@classname='resilience.DB-5']/failure")
     assert failure is not None
-    assert "violating: pod/openstack/openstack-galera-2" in (failure.text or "")
+    assert len(failure.get("message") or "") <= 120
+    assert "violating: pod/openstack/openstack-galera-2" in (
+        suite.findtext("testcase[@classname='resilience.DB-5']/system-out") or ""
+    )
 
     other = Recorder(tmp_path / "other", requirements=("API-3", "DB-5"))
     seen = other.observe("x", "y", 1)
@@ -100,13 +103,14 @@ def test_the_document_to_sign_accepts_nothing_that_was_not_judged(tmp_path: Path
 
 
 def test_the_closing_lines_give_counts_and_the_place(tmp_path: Path) -> None:
-    """The last two lines: how many of each verdict, and where the report is."""
+    """A line per promise first; how many of each verdict and where the report is last."""
     folder = core_run(tmp_path / "run", broken=True)
     out = io.StringIO()
     show(folder, Console(file=out, width=200))
     lines = out.getvalue().rstrip().splitlines()
-    assert lines[0] == "lab-core breaks 2 of 9 promises: API-1 and DB-5; OPS-3 could not be judged."
-    assert lines[-2] == "verdicts: 2 violates, 1 inconclusive, 6 conforms, 0 not applicable"
+    assert lines[0].startswith("API-1    ✕ violates       reports-reader (reports) speaks galera")
+    assert "VERDICT  ✕ lab-core breaks 2 of 9 promises: API-1 and DB-5; OPS-3 could not be judged." in lines
+    assert "verdicts: 2 violates, 1 inconclusive, 6 conforms, 0 not applicable" in lines
     assert lines[-1] == f"report: {folder / 'report.html'}"
 
 

@@ -163,7 +163,8 @@ def test_a_killed_run_tells_what_it_has_and_what_is_still_hurt(tmp_path: Path) -
     run.event(EventKind.PATH, {"path": "sql", "from": run.at(5.5), "to": run.at(7), "outcome": "unknown"})
     page, html = report(run.save(state="running", inventory=False, verdicts=False))
     assert "lab-core breaks 1 of 9 promises: API-3" in page.text
-    assert "The deployment may still be hurt." in page.text
+    assert "! The deployment may still be hurt: openstack-galera-1 is frozen since 09:26:56 UTC" in page.text
+    assert "seatrial undo" in page.text[:400]
     assert "1.50 s longest outage path sql, during pause_process" in page.text
     assert "Not judged at all: API-1, DB-4" in page.text
     assert 'class="blind"' in html
@@ -177,7 +178,7 @@ def test_the_harness_own_things_are_no_faults_but_must_be_gone_too(tmp_path: Pat
     run.hurt("sql_schema", "schema/seatrial", hold=1, undo=False, number=2)
     page, _ = report(run.save(inventory=False))
     assert "0 faults injected" in page.text
-    assert "Something of the harness's own is still in the deployment. sql_schema" in page.text
+    assert "Something of the harness's own is still in the deployment: sql_schema seatrial" in page.text
 
 
 def test_every_kind_of_equipment_is_known_to_the_report() -> None:

@@ -8,13 +8,13 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
-from seatrial.reporting.redaction import clean
+from seatrial.journal.sieve import shown
 
 
 def told(error: BaseException, *, debug: bool) -> None:
     """Say on standard error that this is our mistake, and where its traceback is; with ``debug``, the traceback too."""
-    trace = clean("".join(traceback.format_exception(error)))
-    what = " ".join(clean(f"{type(error).__name__}: {error}").split())
+    trace = shown("".join(traceback.format_exception(error)))
+    what = " ".join(shown(f"{type(error).__name__}: {error}").split())
     where = f"its traceback is in {kept}" if (kept := _keep(trace)) is not None else "no traceback could be written"
     advice = "if a trial was on, `seatrial undo RUN` takes back what it left; --debug shows the traceback"
     sys.stderr.write(f"seatrial: a mistake in Seatrial itself: {what}; {where}; {advice}\n")

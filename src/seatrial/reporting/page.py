@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -17,10 +17,11 @@ from seatrial.journal.sieve import clean_finished, clean_json, shown
 from seatrial.model.journal import Event
 from seatrial.model.observation import Json
 from seatrial.model.verdict import Outcome
-from seatrial.reporting import plain, words
+from seatrial.reporting import brief, plain, words
 from seatrial.reporting.map_picture import map_note, map_picture
-from seatrial.reporting.sentence import facts, headline, left_behind
+from seatrial.reporting.sentence import facts
 from seatrial.reporting.story import Row, Story
+from seatrial.reporting.summary import summarise
 from seatrial.reporting.timeline import closer_looks, timeline
 from seatrial.reporting.wiring import Wiring
 
@@ -28,7 +29,7 @@ _APPENDIX_BYTES = 8_000_000
 _MOST_VALUE = 6_000
 _MOST_EXCERPT = 2_000
 _MOST_OBSERVATIONS = 60
-_MOST_NAMES = 60
+_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ def page(story: Story, wiring: Wiring) -> str:
             story=story,
             run=story.run,
             wiring=wiring,
-            headline=headline(story),
+            summary=summarise(story),
+            not_tried=getattr(story.run.plan, "not_tried", ()),
             facts=facts(story, wiring),
             timeline=timeline(story),
             closer=closer_looks(story),
@@ -110,11 +112,14 @@ def _environment() -> Environment:
         "moment": words.day_and_clock,
         "plural": words.plural,
         "short": words.short,
-        "names": names,
+        "names": lambda names, most: words.listing(list(names), most=most),
+        "few": brief.few,
+        "nick": brief.nick,
+        "name": lambda name: brief.middle_cut(name, _LONGEST_NAME),
+        "brief": brief.brief,
+        "cut": lambda text: brief.middle_cut(text, brief.MOST),
+        "oneline": lambda text: " ".join(shown(text).split()),
         "data": pretty,
-        "budgets": budgets,
-        "limits": limits,
-        "left_behind": left_behind,
         "recipe": lambda recipe: _json(dict(recipe)),
     }
     environment.globals |= {"Outcome": Outcome, "WORD": words.WORD, "SIGN": words.SIGN}
@@ -125,26 +130,9 @@ def _finalize(value: object) -> object:
     return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def names(subjects: Sequence[str], most: int = _MOST_NAMES) -> str:
-    """Word a list of subjects, cut when it is long."""
-    return words.listing(list(subjects), most=most)
-
-
 def pretty(value: Mapping[str, object]) -> str:
     """Word a small mapping of the run's facts on one line, without what looks like a secret."""
     return ", ".join(f"{key} {_scalar(item)}" for key, item in value.items()) or "none"
-
-
-def budgets(values: Mapping[str, float]) -> str:
-    """Word named deadlines."""
-    return ", ".join(f"{name} {words.seconds(value)}" for name, value in values.items()) or "none"
-
-
-def limits(values: Mapping[str, int]) -> str:
-    """Word how many instances may be down at once."""
-    return (
-        ", ".join(f"{number} of {'any component' if name == '*' else name}" for name, number in values.items()) or "1"
-    )
 
 
 def _scalar(item: object) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seatrial.model.verdict import Outcome
-from seatrial.reporting.story import FaultBand, Row, Story
+from seatrial.reporting.brief import few, middle_cut
+from seatrial.reporting.story import Row, Story
 from seatrial.reporting.wiring import Wiring
-from seatrial.reporting.words import listing, plural, seconds, short
+from seatrial.reporting.words import listing, plural, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +21,12 @@ class Fact:
     bad: bool = False
 
 
-def headline(story: Story) -> str:
-    """Return the run's verdict in one sentence; it never says more than was judged."""
-    target = story.run.plan.target
+def headline(story: Story, *, longest: int = 1000) -> str:
+    """Return the run's verdict in one sentence; it never says more than was judged.
+
+    ``longest``: characters of the target's name that are shown.
+    """
+    target = middle_cut(story.run.plan.target, longest)
     broken = [row.id for row in story.rows if row.outcome is Outcome.VIOLATES]
     unclear = [row.id for row in story.rows if row.outcome is Outcome.INCONCLUSIVE]
     kept = sum(row.outcome is Outcome.CONFORMS for row in story.rows)
@@ -73,8 +77,8 @@ def _faults(story: Story) -> Fact:
 def _outage(story: Story) -> Fact | None:
     worst = story.worst_outage
     if worst is not None:
-        cause = f", during {listing(worst.during, most=2)}" if worst.during else ""
-        return Fact(seconds(worst.took_s), "longest outage", f"path {worst.path}{cause}")
+        cause = f", during {few(worst.during, 60)}" if worst.during else ""
+        return Fact(seconds(worst.took_s), "longest outage", f"path {middle_cut(worst.path, 24)}{cause}")
     if story.watches:
         return Fact("0 s", "longest outage", f"{plural(len(story.watches), 'measurement')}, every answer came")
     return None
@@ -98,7 +102,7 @@ def _connections(wiring: Wiring) -> Fact | None:
         return None
     forbidden = wiring.of("forbidden")
     if forbidden:
-        who = listing(list(dict.fromkeys(link.source.component for link in forbidden)), most=2)
+        who = few(list(dict.fromkeys(link.source.component for link in forbidden)), 60)
         what = "forbidden connection" if len(forbidden) == 1 else "forbidden connections"
         return Fact(f"{len(forbidden):,}", what, f"opened by {who}", bad=True)
     unproven = len(wiring.of("unproven"))
@@ -108,16 +112,4 @@ def _connections(wiring: Wiring) -> Fact | None:
 
 def outage_words(row: Row) -> str:
     """Word how long the paths that were measured for a requirement did not answer, the worst of each."""
-    return ", ".join(f"{watch.path} {seconds(watch.longest_s)}" for watch in row.watches)
-
-
-def left_behind(band: FaultBand) -> str:
-    """Return what it means that an injection was not taken back."""
-    if band.is_equipment:
-        return "Something of the harness's own is still in the deployment."
-    return "The deployment may still be hurt."
-
-
-def culprits(row: Row, most: int = 3) -> str:
-    """Word who violates, by short names."""
-    return listing([short(subject) for subject in row.violating], most=most)
+    return ", ".join(f"{middle_cut(watch.path, 24)} {seconds(watch.longest_s)}" for watch in row.watches)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from seatrial.journal.sieve import clean_finished, shown
 from seatrial.model.verdict import Outcome
 from seatrial.reporting import words
-from seatrial.reporting.sentence import facts, headline, left_behind, outage_words
-from seatrial.reporting.story import Row, Story
+from seatrial.reporting.brief import NAMED, brief, cut, few, middle_cut
+from seatrial.reporting.sentence import facts, outage_words
+from seatrial.reporting.story import FaultBand, Row, Story
+from seatrial.reporting.summary import Summary, summarise
 from seatrial.reporting.wiring import Wiring
+from seatrial.waiting import DEADLINES
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 _MOST_UNSEEN = 40
@@ -22,43 +24,78 @@ _HARMLESS = str.maketrans({"`": "'", "|": "\N{BROKEN BAR}", "<": "(", ">": ")"})
 
 def sign_off(story: Story, wiring: Wiring, sources: tuple[Path, ...]) -> str:
     """Return the document in Markdown; ``sources`` are the files whose hashes it vouches for."""
-    parts = [_head(story, wiring), _promises(story), _hurt(story), _limits(story), _files(sources), _signatures(story)]
+    summary = summarise(story)
+    parts = [
+        _head(story, summary),
+        _blocks(story, summary),
+        _figures(story, wiring),
+        _promises(story),
+        _rules(story),
+        _not_tried(story),
+        _hurt(story),
+        _limits(story),
+        _files(sources),
+        _signatures(story),
+    ]
     return clean_finished("\n\n".join(part for part in parts if part) + "\n")
 
 
-def _head(story: Story, wiring: Wiring) -> str:
+def _head(story: Story, summary: Summary) -> str:
+    plan = story.run.plan
+    return f"""# Sea trial of {_plain(plan.target)}: {_plain(plan.suite)}
+
+**{words.SIGN[story.outcome]} {_plain(summary.verdict)}**"""
+
+
+def _blocks(story: Story, summary: Summary) -> str:
+    """Return what stands first, a row each: a document that is looked at in the night begins with what is so now."""
+    now = f"{'!' if summary.hurt else words.SIGN[Outcome.CONFORMS]} {_plain(summary.now)}"
+    rows = [("NOW", f"**{now}**" if summary.hurt else now)]
+    rows += [("", _plain(few(one.names))) for one in summary.left if one.names]
+    rows += [("", f"`{_code(summary.undo)}`")] if summary.undo else []
+    rows += [("", f"by hand: {_plain(line)}") for line in summary.by_hand[:NAMED]]
+    if len(summary.by_hand) > NAMED:
+        rows.append(("", f"+{len(summary.by_hand) - NAMED} more by hand in report.html"))
+    rows.append(("VERDICT", _plain(summary.counts)))
+    if not story.whole:
+        rows.append(("", "The run did not come to its end: this document does not accept anything."))
+        rows.append(("", _plain(summary.ending.words)))
+    if summary.cause:
+        rows.append(("", f"because {_plain(summary.cause)}"))
+    rows += [
+        ("", _plain(f"{band.injection.fault} of {few(band.injection.subjects, 60)}: {_fate(band)}"))
+        for band in story.everything
+        if band.failed and band.restored
+    ]
+    label = "NEXT"
+    for step in summary.next:
+        rows.append((label, f"{_plain(step.about)}: {_plain(step.what)}"))
+        rows += [("", f"`{_code(step.command)}`")] if step.command else []
+        label = ""
+    rows.append(("TRIED", _plain(", ".join(summary.tried))))
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {said} |" for name, said in rows)])
+
+
+def _fate(band: FaultBand) -> str:
+    taken = f"; taken back at {words.day_and_clock(band.ended)}" if band.ended else ""
+    return f"could not be taken back at first{taken}"
+
+
+def _figures(story: Story, wiring: Wiring) -> str:
     run = story.run
-    counts = ", ".join(f"{number} {words.WORD[outcome]}" for outcome, number in story.counts.items())
     figures = "\n".join(
         f"- {_plain(fact.figure)} {_plain(fact.what)}" + (f": {_plain(fact.note)}" if fact.note else "")
         for fact in facts(story, wiring)
     )
-    warnings = "".join(f"\n\n> **{line}**" for line in _warnings(story))
-    budgets = ", ".join(f"{name} {words.seconds(value)}" for name, value in run.plan.budgets.items()) or "none"
-    return f"""# Sea trial of {_plain(run.plan.target)}: {_plain(run.plan.suite)}
-
-**{words.SIGN[story.outcome]} {_plain(headline(story))}**
-
-Verdicts: {counts}.{warnings}
-
-{figures}
+    versions = "".join(f"\n| Version of {_plain(name)} | {_plain(version)} |" for name, version in run.versions.items())
+    return f"""{figures}
 
 | | |
 |---|---|
 | Run | `{_code(run.id)}` |
 | Time | {words.day_and_clock(story.first)} to {words.day_and_clock(story.last)} |
-| State | {_plain(run.state)} |
 | Grant | {_plain(run.plan.grant)} |
-| Seed | {run.plan.seed} |
-| Budgets | {_plain(budgets)} |
-| Versions | {_plain(", ".join(f"{name} {version}" for name, version in run.versions.items()) or "not recorded")} |"""
-
-
-def _warnings(story: Story) -> Iterator[str]:
-    if not story.whole:
-        yield "The run did not come to its end: this document does not accept anything."
-    for band in story.tainted:
-        yield f"{left_behind(band)} {_plain(band.injection.fault)}: {band.fate}."
+| Seed | {run.plan.seed} |{versions}"""
 
 
 def _promises(story: Story) -> str:
@@ -76,10 +113,44 @@ def _line(row: Row) -> str:
     verdict = f"{words.SIGN[row.outcome]} {words.WORD[row.outcome]}"
     if row.outcome is Outcome.VIOLATES:
         verdict = f"**{verdict}**"
-    seen = ", ".join(f"`{_code(oid)}`" for oid in row.evidence[:4])
-    more = f" and {len(row.evidence) - 4} more" if len(row.evidence) > 4 else ""
+    seen = ", ".join(f"`{_code(oid)}`" for oid in row.evidence[:NAMED])
+    more = f" and {len(row.evidence) - NAMED} more" if len(row.evidence) > NAMED else ""
     outage = _plain(outage_words(row)) or ("not measured" if row.about_outage else "not part of it")
-    return f"| {row.id} | {_plain(row.promise)} | {verdict} | {_plain(row.because)} | {outage} | {seen}{more} |"
+    because = _plain(brief(row.because))
+    return f"| {row.id} | {_plain(brief(row.promise))} | {verdict} | {because} | {outage} | {seen}{more} |"
+
+
+def _rules(story: Story) -> str:
+    """Return the thresholds that verdicts were reached by, those that are not the usual ones first and marked."""
+    used = story.run.plan.budgets
+    changed = {name: value for name, value in used.items() if name in DEADLINES and value != DEADLINES[name].seconds}
+    usual = [f"{_plain(name)} {words.seconds(value)}" for name, value in used.items() if name not in changed]
+    lines = ["## Thresholds", ""]
+    for name, value in changed.items():
+        than = "more" if value > DEADLINES[name].seconds else "less"
+        usually = words.seconds(DEADLINES[name].seconds)
+        lines.append(
+            f"- **{_plain(name)} {words.seconds(value)}**, {than} than the usual {usually}: {DEADLINES[name].meaning}"
+        )
+    if not changed:
+        lines.append("All as usual:")
+    lines += [f"- {', '.join(usual[at : at + 4])}" for at in range(0, len(usual), 4)] or ["- none were written down"]
+    limits = [
+        f"{number} of {'any component' if name == '*' else _plain(name)}"
+        for name, number in story.run.plan.limits.items()
+    ]
+    lines += [f"- down at once at most: {', '.join(limits[at : at + 4])}" for at in range(0, len(limits), 4)]
+    return "\n".join(lines)
+
+
+def _not_tried(story: Story) -> str:
+    """Return what the plan left out, and why; a document that is silent about it would claim too much."""
+    left_out = [
+        f"- {', '.join(entry.requirements)}: {_plain(brief(entry.scenario, 60))}: {_plain(brief(entry.why, 60))}"
+        for entry in getattr(story.run.plan, "not_tried", ())
+    ]
+    left_out += [f"- {row.id}: {_plain(brief(row.because))}" for row in story.rows if not row.was_judged]
+    return "\n".join(["## What was not tried", "", *left_out]) if left_out else ""
 
 
 def _hurt(story: Story) -> str:
@@ -94,7 +165,7 @@ def _hurt(story: Story) -> str:
     for band in story.faults:
         lasted = words.seconds((band.ended - band.injected).total_seconds()) if band.ended and band.injected else ""
         lines.append(
-            f"| {_plain(band.injection.fault)} | {_plain(words.listing(band.injection.subjects, most=6))} "
+            f"| {_plain(cut(band.injection.fault, 60))} | {_plain(few(band.injection.subjects))} "
             f"| {words.clock(band.injected, digits=3) if band.injected else 'never'} | {lasted} | {band.fate} |"
         )
     return "\n".join(lines)
@@ -104,7 +175,7 @@ def _limits(story: Story) -> str:
     lines = ["## What was not seen", ""]
     for unseen in story.unseen[:_MOST_UNSEEN]:
         times = f" ({unseen.times:,} times)" if unseen.times > 1 else ""
-        lines.append(f"- `{_code(unseen.subject)}`: {_plain(unseen.why)}{times}")
+        lines.append(f"- `{_code(middle_cut(unseen.subject, 100))}`: {_plain(brief(unseen.why))}{times}")
     if len(story.unseen) > _MOST_UNSEEN:
         lines.append(f"- and {len(story.unseen) - _MOST_UNSEEN} more in report.html")
     if not story.unseen:

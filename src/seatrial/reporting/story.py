@@ -45,8 +45,15 @@ class FaultBand:
     """When it was proven gone, or when undoing it failed; None when the run stopped first."""
     restored: bool = False
     undo_error: str | None = None
+    """Why it could not be taken back; None once it was."""
+    failed: str | None = None
+    """The same, kept also when a later attempt took it back."""
+    late: bool = False
+    """Whether another process took it back, after the one that had put it there."""
     held: bool | None = None
     """What the proof said; None without one."""
+    still_held: bool | None = None
+    """What the last look before it was taken back said; None without one."""
     gone: bool | None = None
 
     @property
@@ -65,7 +72,7 @@ class FaultBand:
         if self.undo_error is not None:
             return "undo failed"
         if self.restored:
-            return "undone"
+            return "undone later" if self.late else "undone"
         return "not undone" if self.injected else "prepared only"
 
 
@@ -216,6 +223,10 @@ class Story:
     last: datetime
     ended: str | None
     """Why the run ended, as its journal has it; None when it stops without saying so."""
+    place: str
+    """The run's folder as a person types it who stands where the run was started: ``reports/<run>``."""
+    target_file: str
+    """The file that described the target, as seen from the run's folder; empty when that was not written down."""
     counts: Mapping[Outcome, int] = field(default_factory=dict)
 
     @property
@@ -230,9 +241,14 @@ class Story:
         return self.run.state == "complete"
 
     @property
-    def tainted(self) -> tuple[FaultBand, ...]:
-        """Return what may have touched the target and was not proven gone: faults, and the harness's own things."""
-        return tuple(f for f in (*self.faults, *self.equipment) if f.injected and not f.restored)
+    def everything(self) -> tuple[FaultBand, ...]:
+        """Return all that was put into the deployment: faults, then the harness's own things."""
+        return (*self.faults, *self.equipment)
+
+    @property
+    def open(self) -> tuple[FaultBand, ...]:
+        """Return what was prepared and never proven to be gone, as ``seatrial undo`` sees it."""
+        return tuple(band for band in self.everything if not band.restored)
 
     def accused(self) -> dict[str, list[str]]:
         """Return the subjects that verdicts name as violating, each with the requirements that do."""

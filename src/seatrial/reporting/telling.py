@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from seatrial.journal.codec import decode
 from seatrial.journal.folder import RunFolder
@@ -38,6 +39,8 @@ class _Pass:
         self.errors: Counter[tuple[str, str]] = Counter()
         self.limits: list[str] = []
         self.ended: str | None = None
+        self.target_file = ""
+        self.preparer: dict[str, int] = {}
 
     def take(self, event: Event) -> None:
         """Sort one event in."""
@@ -66,6 +69,7 @@ class _Pass:
 
     def _phase(self, event: Event) -> None:
         name = plain.text(event.data, "name")
+        self.target_file = self.target_file or plain.text(event.data, "target_file")
         if name.startswith("limited: "):
             self.limits.append(name.removeprefix("limited: "))
         else:
@@ -84,21 +88,28 @@ class _Pass:
             self.ledgers.append(event)
         elif probe == "census":
             self.censuses.append(event)
-        elif probe in ("fault.took_hold", "fault.is_gone"):
+        elif probe in ("fault.took_hold", "fault.still_held", "fault.is_gone"):
             self._proof(probe, plain.part(data, "value"))
 
     def _proof(self, probe: str, value: Mapping[str, Json]) -> None:
         band = self.faults.get(plain.text(value, "injection"))
-        if band is not None and probe == "fault.took_hold":
-            self.faults[band.injection.id] = replace(band, held=value.get("held") is True)
-        elif band is not None:
-            self.faults[band.injection.id] = replace(band, gone=value.get("gone") is True)
+        if band is None:
+            return
+        match probe:
+            case "fault.took_hold":
+                band = replace(band, held=value.get("held") is True)
+            case "fault.still_held":
+                band = replace(band, still_held=value.get("held") is True)
+            case _:
+                band = replace(band, gone=value.get("gone") is True)
+        self.faults[band.injection.id] = band
 
     def _fault(self, event: Event) -> None:
         if event.kind is EventKind.PREPARED:
             injection = decode(Injection, event.data, where=f"event {event.seq}")
             scenario = self.phases[-1][2] if self.phases else ""
             self.faults[injection.id] = FaultBand(injection, scenario, event.at_utc)
+            self.preparer[injection.id] = event.process
             return
         band = self.faults.get(plain.text(event.data, "injection"))
         if band is None:
@@ -107,10 +118,11 @@ class _Pass:
             # From the first moment it may have been hurt: a kill can fall between the two events.
             band = replace(band, injected=event.at_utc)
         elif event.kind is EventKind.UNDONE:
-            band = replace(band, ended=event.at_utc, restored=True, undo_error=None)
+            late = event.process != self.preparer[band.injection.id]
+            band = replace(band, ended=event.at_utc, restored=True, undo_error=None, late=late)
         elif event.kind is EventKind.UNDO_FAILED:
             why = plain.text(event.data, "error") or plain.text(event.data, "why") or "no reason was recorded"
-            band = replace(band, ended=event.at_utc, restored=False, undo_error=why)
+            band = replace(band, ended=event.at_utc, restored=False, undo_error=why, failed=why)
         self.faults[band.injection.id] = band
 
 
@@ -146,6 +158,8 @@ def tell(folder: RunFolder, catalogue: Mapping[RequirementId, Requirement]) -> S
         first=first,
         last=last,
         ended=found.ended,
+        place=str(Path(*folder.path.resolve().parts[-2:])),
+        target_file=found.target_file,
         counts={outcome: sum(row.outcome is outcome for row in rows) for outcome in reversed(Outcome)},
     )
 

@@ -1,39 +1,73 @@
-"""What the command line says at the end of a run: the sentence, a line per promise, the counts, where the report is."""
+"""What every command says at its end: a line per promise, the figures, and last of all what to do now."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from seatrial.journal.sieve import shown
 from seatrial.model.verdict import Outcome
-from seatrial.reporting import words
-from seatrial.reporting.sentence import facts, headline, left_behind, outage_words
-from seatrial.reporting.story import Story
+from seatrial.reporting.brief import MOST, brief, cut
+from seatrial.reporting.laying import put, put_whole
+from seatrial.reporting.sentence import facts, outage_words
+from seatrial.reporting.story import Row, Story
+from seatrial.reporting.summary import Summary, summarise
 from seatrial.reporting.wiring import Wiring
+from seatrial.reporting.words import SIGN, WORD
 
-_STYLE = {
+STYLE = {
     Outcome.VIOLATES: "bold red",
     Outcome.INCONCLUSIVE: "yellow",
     Outcome.CONFORMS: "green",
     Outcome.NOT_APPLICABLE: "dim",
 }
+_LABEL = 9
 
 
-def summary(story: Story, wiring: Wiring, folder: Path) -> RenderableType:
-    """Return the closing lines, for a terminal or a log; verdict counts and the report's place come last."""
-    parts: list[RenderableType] = [Text(shown(headline(story)), style=_STYLE[story.outcome]), _table(story)]
-    if not story.whole:
-        parts.append(Text(f"The run did not come to its end ({shown(story.run.state)}).", style="yellow"))
-    for band in story.tainted:
-        hurt = f"{band.injection.fault} on {words.listing(band.injection.subjects)}: {band.fate}."
-        parts.append(Text(shown(f"{left_behind(band)} {hurt} Undo it: seatrial undo {folder}"), "bold red"))
-    said = (f"{fact.figure} {fact.what}" + (f" ({fact.note})" if fact.note else "") for fact in facts(story, wiring))
-    parts += [Text(shown("; ".join(said))), counts(story), Text(f"report: {folder / 'report.html'}")]
-    return Group(*parts)
+def close(console: Console, story: Story, wiring: Wiring, folder: Path) -> None:
+    """Print a stored run's end; the last lines are what a person needs who reads nothing else.
+
+    The very last one is the command that takes back what is left, or where the report is when nothing is.
+    """
+    summary = summarise(story, str(folder))
+    for row in story.rows:
+        _row(console, row)
+    for fact in facts(story, wiring):
+        note = f" ({fact.note})" if fact.note else ""
+        put(console, Text(cut(shown(f"{fact.figure} {fact.what}{note}"), MOST)))
+    for step in summary.next:
+        if step.command or step.about == "sign":
+            _line(console, "NEXT", Text(step.what + (":" if step.command else "")))
+            if step.command:
+                put_whole(console, step.command)
+    _blocks(console, story, summary)
+    put_whole(console, f"report: {folder / 'report.html'}")
+    if summary.undo:
+        put_whole(console, summary.undo, style="bold red")
+
+
+def _blocks(console: Console, story: Story, summary: Summary) -> None:
+    _line(console, "NOW", Text(f"{'!' if summary.hurt else SIGN[Outcome.CONFORMS]} {summary.now}", _now_style(summary)))
+    _line(console, "VERDICT", Text(f"{SIGN[summary.outcome]} {summary.verdict}", STYLE[summary.outcome]))
+    put(console, counts(story))
+    if summary.ending.kind != "complete":
+        _line(console, "ENDED", Text(summary.ending.words, "yellow"))
+    if summary.cause:
+        _line(console, "CAUSE", Text(summary.cause))
+    if summary.by_hand:
+        rest = len(summary.by_hand) - 1
+        more = f" (+{rest} more)" if rest else ""
+        _line(console, "BY HAND", Text(cut(summary.by_hand[0], MOST - _LABEL - len(more)) + more))
+
+
+def _now_style(summary: Summary) -> str:
+    return "bold red" if summary.hurt else "green"
+
+
+def _line(console: Console, label: str, text: Text) -> None:
+    put(console, text, label=Text(f"{label:<{_LABEL}}", "bold"))
 
 
 def counts(story: Story) -> Text:
@@ -41,17 +75,14 @@ def counts(story: Story) -> Text:
     line = Text("verdicts: ")
     for index, (outcome, number) in enumerate(story.counts.items()):
         line.append(", " if index else "")
-        line.append(f"{number} {words.WORD[outcome]}", style=_STYLE[outcome] if number else "dim")
+        line.append(f"{number} {WORD[outcome]}", style=STYLE[outcome] if number else "dim")
     return line
 
 
-def _table(story: Story) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold", ratio=1)
-    for row in story.rows:
-        verdict = Text(f"{words.SIGN[row.outcome]} {words.WORD[row.outcome]}", style=_STYLE[row.outcome])
-        outage = f" [outage: {outage_words(row)}]" if row.watches else ""
-        table.add_row(Text(row.id), verdict, Text(shown(row.because + outage)))
-    return table
+def _row(console: Console, row: Row) -> None:
+    label = Text(f"{cut(row.id, 16):<{_LABEL}}")
+    label.append(f"{SIGN[row.outcome]} {WORD[row.outcome]:<{_LABEL + 6}}", STYLE[row.outcome])
+    outage = shown(f" [outage: {outage_words(row)}]") if row.watches else ""
+    room = MOST - len(label.plain)
+    outage = cut(outage, room // 2)
+    put(console, Text(brief(row.because, room - len(outage)) + outage), label=label)

@@ -11,6 +11,7 @@ from statistics import median
 from markupsafe import Markup
 
 from seatrial.reporting.axis import TimeAxis, ceiling, figure
+from seatrial.reporting.brief import MOST, cut, middle_cut
 from seatrial.reporting.story import FaultBand, LoadPoint, Outage, Phase, Story
 from seatrial.reporting.svg import group, picture, tag, text_width
 from seatrial.reporting.words import clock, listing, seconds, short
@@ -23,6 +24,7 @@ _MOST_FAULT_ROWS = 14
 _MOST_POINTS = 500
 _MOST_BARS = 1500
 _LONGEST_NAME = 44
+_LONGEST_LANE = 16
 _NARROWEST = 3.0  # a bar thinner than this can't be seen; its label carries the truth
 
 
@@ -38,6 +40,15 @@ class Lane:
 
 _HATCH = tag(
     "defs",
+    tag(
+        "pattern",
+        tag("rect", width=6, height=6),
+        tag("path", d="M-1,1 l2,-2 M0,6 l6,-6 M5,7 l2,-2"),
+        id="struck",
+        width=6,
+        height=6,
+        patternUnits="userSpaceOnUse",
+    ),
     tag(
         "pattern",
         tag("path", d="M-1,1 l2,-2 M0,6 l6,-6 M5,7 l2,-2"),
@@ -64,7 +75,7 @@ def timeline(story: Story, start: datetime | None = None, end: datetime | None =
     top = 4.0
     for lane in lanes:
         middle = top + lane.height / 2 + (-2 if lane.unit else 4)
-        drawn.append(tag("text", lane.title, x=_LEFT - 12, y=middle, class_="lane"))
+        drawn.append(tag("text", middle_cut(lane.title, _LONGEST_LANE), x=_LEFT - 12, y=middle, class_="lane"))
         if lane.unit:
             drawn.append(tag("text", lane.unit, x=_LEFT - 12, y=middle + 14, class_="unit"))
         drawn.append(tag("line", x1=0, x2=_WIDTH, y1=top + lane.height, y2=top + lane.height, class_="rule"))
@@ -77,22 +88,24 @@ def timeline(story: Story, start: datetime | None = None, end: datetime | None =
 
 def closer_looks(story: Story, most: int = 12) -> list[tuple[str, Markup]]:
     """Draw each fault's own moments where the whole run is too long to show them; each with its caption."""
-    looks = []
     if story.last - story.first < timedelta(seconds=45):
         return []
+    looks: list[tuple[str, Markup]] = []
     for band in story.faults:
-        struck = [
-            o
-            for o in story.outages
-            if band.injected and band.injected <= o.end and o.start <= (band.ended or story.last)
-        ]
+        struck = [] if band.injected is None else _struck(story, band, band.injected)
+        if len(looks) == most:
+            break
         if band.injected is None or not struck:
             continue
         start = min(band.injected, *(o.start for o in struck))
         end = max(o.end for o in struck)
         margin = max((end - start) * 0.25, timedelta(seconds=0.5))
         looks.append((_fault_name(band), timeline(story, start - margin, end + margin)))
-    return looks[:most]
+    return looks
+
+
+def _struck(story: Story, band: FaultBand, injected: datetime) -> list[Outage]:
+    return [o for o in story.outages if injected <= o.end and o.start <= (band.ended or story.last)]
 
 
 def _lanes(story: Story, axis: TimeAxis) -> list[Lane]:
@@ -151,7 +164,7 @@ def _scenarios(phases: Sequence[Phase], axis: TimeAxis, top: float) -> list[Mark
         left, right = axis.x(start), axis.x(end)
         name = stretch[0].scenario
         room = int((right - left - 10) / 6.4)
-        words = name if len(name) <= room else name[: room - 1].rstrip() + "…" if room > 5 else ""
+        words = cut(name, min(room, MOST)) if room > 5 else ""
         title = tag("title", f"{name}: {clock(start)} to {clock(end)} UTC")
         box = tag("rect", x=left, y=top + 3, width=max(right - left - 1, 1), height=19, rx=3)
         label = tag("text", words, x=left + 6, y=top + 17)
@@ -239,7 +252,7 @@ def _fault_name(band: FaultBand) -> str:
         who = f"{len(subjects)} {component}"
     else:
         who = listing([short(subject) for subject in subjects], most=1)
-    return f"{band.injection.fault} {who if len(who) <= _LONGEST_NAME else who[: _LONGEST_NAME - 1] + '…'}"
+    return f"{middle_cut(band.injection.fault, _LONGEST_NAME)} {middle_cut(who, _LONGEST_NAME)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from seatrial.reporting.page import page
 from seatrial.reporting.sign_off import sign_off
 from seatrial.reporting.story import Story
 from seatrial.reporting.telling import tell
-from seatrial.reporting.terminal import summary
+from seatrial.reporting.terminal import close
 from seatrial.reporting.wiring import Wiring, wire
 
 
@@ -52,4 +52,4 @@ def read(folder: Path) -> tuple[Story, Wiring]:
 def show(folder: Path, console: Console) -> None:
     """Print a stored run's summary; raises BadInput as ``write_all`` does."""
     story, wiring = read(folder)
-    console.print(summary(story, wiring, folder))
+    close(console, story, wiring, folder)

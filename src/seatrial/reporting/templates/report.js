@@ -1,4 +1,4 @@
-// Opens what a link points at, and everything before printing. The page is whole without it.
+// Opens what a link points at, copies commands, and opens everything before printing. The page is whole without it.
 (function () {
   function reveal() {
     var id = decodeURIComponent(location.hash.slice(1));
@@ -8,6 +8,14 @@
   }
   window.addEventListener("hashchange", reveal);
   reveal();
+  Array.prototype.forEach.call(document.querySelectorAll("button[data-copy]"), function (button) {
+    var from = document.getElementById(button.getAttribute("data-copy"));
+    button.hidden = false;
+    button.addEventListener("click", function () {
+      getSelection().selectAllChildren(from);
+      button.textContent = document.execCommand("copy") ? "copied" : "selected: press Ctrl-C";
+    });
+  });
   var shut = [];
   window.addEventListener("beforeprint", function () {
     shut = Array.prototype.slice.call(document.querySelectorAll("details.print:not([open])"));
