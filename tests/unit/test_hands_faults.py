@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seatrial.faults import KINDS, build, proc, proof
+from seatrial.faults import KINDS, build, proof
 from seatrial.faults.absence import ScaleAway
 from seatrial.faults.compose import together
 from seatrial.faults.drift import DeleteObject, SetReplicas
@@ -68,31 +68,6 @@ def test_undo_never_reaches_for_names_that_the_harness_did_not_give(name: str) -
     """A damaged recipe with an empty prefix would mean every project of the cloud."""
     with pytest.raises(BadInput):
         proof.own_name({"prefix": name}, "prefix")
-
-
-LISTING = """\
-1 0 S 100 catatonit
-7 1 S 105 mysqld safe) x
-30 7 T 110 worker
-31 7 Z 111 dead
-40 1 S 300 orphan
-50 0 S 900 sh
-51 50 R 901 sleep
-"""
-
-
-def test_the_daemon_is_the_oldest_child_of_init_and_exec_is_not_among_its_processes() -> None:
-    """What came in by exec has no parent inside; a zombie cannot be stopped; names may hold anything."""
-    processes = proc.parse(LISTING)
-    main = proc.main_process(processes)
-    assert main is not None
-    assert (main.pid, main.name) == (7, "mysqld safe) x")
-    assert [process.pid for process in proc.descendants(processes)] == [7, 30, 40]
-
-
-def test_a_daemon_that_is_process_one_has_no_child_to_kill() -> None:
-    """There is nothing that a signal from inside could reach."""
-    assert proc.main_process(proc.parse("1 0 S 100 manager\n50 0 S 900 sh\n")) is None
 
 
 def test_a_transport_url_is_read_without_its_password() -> None:

@@ -1,7 +1,13 @@
-"""The processes of a container as its own /proc shows them, read with nothing but a POSIX shell."""
+"""The processes of a container as its own /proc shows them, and signals to exactly those that were meant.
+
+One script does both, with nothing but /bin/sh and /proc: it looks who process 1 is, sends the signal to the processes
+that still are who they were, and tells what it sees afterwards. Between two commands a container can be replaced by
+another with the same name and the same process numbers.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,22 +19,60 @@ if TYPE_CHECKING:
     from seatrial.clients.deployment import Deployment
 
 INIT = 1
-STOPPED = ("T", "t")
+FROZEN = "T"
+STOPPED = (FROZEN, "t")
+"""Frozen by a signal, or by somebody who traces it: the latter is not ours, and no signal continues it."""
 _DEAD = ("Z", "X")
+INITS = ("catatonit", "docker-init", "dumb-init", "tini", "tini-static")
+"""Programs that start one child and end when it ends: their oldest child is what the container is for."""
+_SHELLS = ("ash", "bash", "dash", "sh")
+_NO_SHELL = re.compile(r"/bin/sh\b.*(no such file|not found)", re.IGNORECASE | re.DOTALL)
 
+# Arguments: the signal, when process 1 was started (empty: any), and "PID STARTED NAME" of each process to signal.
+#
 # /proc/PID/stat: pid (comm) state ppid ... starttime is the 22nd field, the 20th after the closing parenthesis. A
-# command may hold blanks and parentheses, hence the cut at the last one.
-_LIST = r"""
-for file in /proc/[0-9]*/stat; do
+# command may hold blanks, parentheses and line ends, hence the cut at the last one and the loop. Only what a shell has
+# built in is used (echo would read backslashes), and no here-document, which wants a writable /tmp.
+SCRIPT = r"""
+signal=$1 expected=$2
+shift 2
+tell() { printf '%s\n' "$*"; }
+look() {
   line=
-  { IFS= read -r line < "$file"; } 2>/dev/null
-  [ -n "$line" ] || continue
-  pid=${line%% *}; name=${line#*\(}; name=${name%\)*}; rest=${line##*\) }
-  set -f; set -- $rest; set +f
-  echo "$pid $2 $1 ${20} $name"
+  { while IFS= read -r part || [ -n "$part" ]; do line="$line$part "; done < "/proc/$1/stat"; } 2>/dev/null
+  [ -n "$line" ] || return 1
+  name=${line#*\(}; name=${name%\)*}
+  set -f; set -- ${line##*\) }; set +f
+  state=$1 parent=$2 started=${20}
+}
+look 1 || exit 70
+tell "init $started"
+for shell in /bin/sh /bin/bash /usr/bin/sh /usr/bin/bash; do
+  if [ /proc/1/exe -ef "$shell" ]; then tell shell; break; fi
 done
+if [ -z "$expected" ] || [ "$started" = "$expected" ]; then
+  for target; do
+    pid=${target%% *}
+    if ! look "$pid" || [ "$pid $started $name" != "$target" ]; then tell "gone $target"
+    elif kill -s "$signal" "$pid" 2>/dev/null; then tell "sent $target"
+    else tell "failed $target"
+    fi
+  done
+fi
+for file in /proc/[0-9]*/stat; do
+  pid=${file%/stat}; pid=${pid#/proc/}
+  if look "$pid"; then tell "process $pid $parent $state $started $name"; fi
+done
+tell end
 """
-_SIGNAL = 'signal=$1; shift; for pid in "$@"; do kill -s "$signal" "$pid" 2>/dev/null; done; true'
+
+
+class NotTheSame(Unreachable):
+    """Raised when another container runs in the place of the expected one; no signal was sent."""
+
+
+class NoShell(Unreachable):
+    """Raised when a container's image has no /bin/sh: nothing can be looked at or signalled in there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +85,20 @@ class Process:
     started: int
     name: str
 
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Return what no other process of this container has, before or after it."""
+        return self.pid, self.started
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether it has not ended."""
+        return self.state not in _DEAD
+
+    def __str__(self) -> str:
+        """Name it for a person."""
+        return f"{self.name} (pid {self.pid})"
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -50,53 +108,133 @@ class Place:
     pod: str
     container: str
 
+    def __str__(self) -> str:
+        """Name it for a person."""
+        return f"{self.namespace}/{self.pod}, container {self.container!r}"
 
-def parse(text: str) -> tuple[Process, ...]:
-    """Return the processes in the listing; raises ``Malformed`` for anything else."""
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one script saw in a container after it had sent its signals."""
+
+    init_started: int
+    init_is_shell: bool
+    processes: tuple[Process, ...]
+    """Oldest first."""
+    refused: tuple[str, ...] = ()
+    """Why some processes were sent no signal, in words."""
+
+    def __getitem__(self, identity: tuple[int, int]) -> Process | None:
+        """Return the living process with this number and start time, or None."""
+        return next((p for p in self.processes if p.identity == identity and p.alive), None)
+
+
+def look(deployment: Deployment, place: Place, *, init_started: int | None = None) -> Seen:
+    """Read all processes of a container; raises ``NotTheSame`` when its process 1 is not the expected one."""
+    return send(deployment, place, "CONT", (), init_started=init_started)
+
+
+def send(
+    deployment: Deployment, place: Place, signal: str, processes: Iterable[Process], *, init_started: int | None
+) -> Seen:
+    """Send ``STOP``, ``CONT`` or ``KILL`` to processes that still are who they were, and tell what is seen afterwards.
+
+    Raises ``NotTheSame`` when process 1 was not started at ``init_started`` (None: any), ``NoShell``, or
+    ``Unreachable`` when nobody answered: the signal may have been sent then.
+    """
+    targets = [f"{process.pid} {process.started} {process.name}" for process in processes]
+    expected = "" if init_started is None else str(init_started)
+    argv = ["/bin/sh", "-c", SCRIPT, "sh", signal, expected, *targets]
+    answer = deployment.kube.exec(place.pod, argv, namespace=place.namespace, container=place.container)
+    if answer.status != 0:
+        if _NO_SHELL.search(answer.stderr):
+            raise NoShell(f"{place} has no /bin/sh")
+        raise Unreachable(f"could not look at the processes of {place}: {answer.stderr[:200]}")
+    seen = parse(answer.stdout)
+    if init_started is not None and seen.init_started != init_started:
+        raise NotTheSame(
+            f"{place} is another container than the one prepared: its process 1 was started at tick "
+            f"{seen.init_started}, not {init_started}; no signal was sent"
+        )
+    return seen
+
+
+def parse(text: str) -> Seen:
+    """Return what the script tells; raises ``Malformed`` for anything else, and for less than all of it."""
+    lines = text.splitlines()
+    if not lines or not re.fullmatch(r"init \d+", lines[0]) or lines[-1] != "end":
+        raise Malformed(f"not a whole list of processes: {text[:80]!r}")
     found: list[Process] = []
-    for line in text.splitlines():
-        parts = line.split(" ", 4)
-        if len(parts) != 5 or not all(part.isdigit() for part in (parts[0], parts[1], parts[3])):
+    refused: list[str] = []
+    shell = False
+    for line in lines[1:-1]:
+        word, _, rest = line.partition(" ")
+        if word == "process":
+            found.append(_process(rest))
+        elif word in ("gone", "failed"):
+            pid, started, name = (*rest.split(" ", 2), "", "")[:3]
+            why = "is not there any more" if word == "gone" else "may not be signalled"
+            refused.append(f"{name} (pid {pid}, started at tick {started}) {why}")
+        elif word == "shell":
+            shell = True
+        elif word != "sent":
             raise Malformed(f"not a process: {line[:80]!r}")
-        found.append(Process(int(parts[0]), int(parts[1]), parts[2], int(parts[3]), parts[4]))
-    return tuple(sorted(found, key=lambda process: (process.started, process.pid)))
+    oldest_first = sorted(found, key=lambda process: (process.started, process.pid))
+    return Seen(int(lines[0].split(" ")[1]), shell, tuple(oldest_first), tuple(refused))
 
 
-def descendants(processes: Iterable[Process]) -> tuple[Process, ...]:
-    """Return the living processes below the container's init, oldest first.
+def _process(text: str) -> Process:
+    parts = text.split(" ", 4)
+    if len(parts) != 5 or not all(part.isdigit() for part in (parts[0], parts[1], parts[3])):
+        raise Malformed(f"not a process: {text[:80]!r}")
+    return Process(int(parts[0]), int(parts[1]), parts[2], int(parts[3]), parts[4])
+
+
+def below(processes: Iterable[Process], roots: Iterable[tuple[int, int]]) -> tuple[Process, ...]:
+    """Return the living among these processes and all that are below them, oldest first."""
+    alive = [process for process in processes if process.alive]
+    wanted = set(roots)
+    inside = {process.pid for process in alive if process.identity in wanted}
+    grown = True
+    while grown:
+        more = {process.pid for process in alive if process.parent in inside} - inside
+        grown = bool(more)
+        inside |= more
+    return tuple(process for process in alive if process.pid in inside)
+
+
+def children(seen: Seen) -> tuple[Process, ...]:
+    """Return the living children of the container's process 1, oldest first."""
+    return tuple(process for process in seen.processes if process.parent == INIT and process.alive)
+
+
+def descendants(seen: Seen) -> tuple[Process, ...]:
+    """Return the living processes below the container's process 1, oldest first.
 
     What is run by exec from outside has no parent inside (0), so the harness's own shell and the platform's probes
     are not among them.
     """
-    alive = [process for process in processes if process.state not in _DEAD]
-    below = {INIT}
-    grown = True
-    while grown:
-        more = {process.pid for process in alive if process.parent in below} - below
-        grown = bool(more)
-        below |= more
-    return tuple(process for process in alive if process.pid in below and process.pid != INIT)
+    return below(seen.processes, [process.identity for process in children(seen)])
 
 
-def main_process(processes: Sequence[Process]) -> Process | None:
-    """Return the daemon: the oldest child of the container's init; None when the daemon itself is process 1."""
-    children = [process for process in descendants(processes) if process.parent == INIT]
-    return min(children, key=lambda process: (process.started, process.pid), default=None)
+def daemon(seen: Seen, known: Sequence[str] = ()) -> Process | str:
+    """Return the process that the container is for, or why it can't be told in words.
 
-
-def listing(deployment: Deployment, place: Place) -> tuple[Process, ...]:
-    """Read all processes of a container."""
-    answer = deployment.kube.exec(
-        place.pod, ["/bin/sh", "-c", _LIST], namespace=place.namespace, container=place.container
-    )
-    if answer.status != 0:
-        raise Unreachable(f"could not list the processes of {place.namespace}/{place.pod}: {answer.stderr[:200]}")
-    return parse(answer.stdout)
-
-
-def send(deployment: Deployment, place: Place, signal: str, pids: Iterable[int]) -> None:
-    """Send a signal (``STOP``, ``CONT``, ``KILL``) to processes of a container; one that is gone is no error."""
-    argv = ["/bin/sh", "-c", _SIGNAL, "sh", signal, *(str(pid) for pid in pids)]
-    answer = deployment.kube.exec(place.pod, argv, namespace=place.namespace, container=place.container)
-    if answer.status != 0:
-        raise Unreachable(f"could not send {signal} in {place.namespace}/{place.pod}: {answer.stderr[:200]}")
+    An init has one child of its own, the oldest: all others came to it as orphans. A shell may have started several;
+    then only one whose name is ``known`` for this container is sure. Any other process 1 is the daemon itself: its
+    children are workers or helpers, and it ignores signals from inside.
+    """
+    first = next((process for process in seen.processes if process.pid == INIT), None)
+    if first is None:
+        return "no process 1"
+    if first.name not in (*INITS, *_SHELLS) and not seen.init_is_shell:
+        return f"a daemon that is the container's process 1 ({first.name}), which ignores these signals from inside"
+    found = children(seen)
+    if not found:
+        return f"no process below process 1 ({first.name})"
+    if len(found) == 1 or first.name in INITS:
+        return found[0]
+    named = [process for process in found if process.name in known]
+    if len(named) == 1:
+        return named[0]
+    return f"several processes below the shell that is process 1 ({', '.join(str(process) for process in found)})"
