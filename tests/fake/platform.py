@@ -1,14 +1,15 @@
 """A small cloud in memory, for what must be tried thousands of times: objects, containers, a database, a broker.
 
-It heals as a real one does: controllers put pods back, the kubelet starts containers anew, operators correct drift, each
-after a while of the clock that it is given. It stands in for the clients of one deployment, so that the real engine, the
-real discovery and the real faults run on it. What it can't show is what the lab is for.
+It heals as a real one does: controllers put pods back, the kubelet starts containers anew, operators correct drift,
+each after a while of the clock that it is given. It stands in for the clients of one deployment, so that the real
+engine, the real discovery and the real faults run on it. What it can't show is what the lab is for.
 """
 
 from __future__ import annotations
 
 import copy
 import itertools
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from seatrial.faults import proc
 from seatrial.model.errors import Unreachable
 from seatrial.model.target import Cloud, Grant, Kubernetes, Limits, Secret, Target
 from tests.fake.clock import Clock
-from tests.unit.containers import Box, Proc, run_script
+from tests.unit.containers import Box, Proc, Sent, run_script
 
 SPACE, OPERATORS = "openstack", "openstack-operators"
 HEALS_AFTER_S, CORRECTS_AFTER_S = 2.0, 4.0
@@ -56,7 +57,11 @@ class Platform:
         self.broker_users: set[str] = {"default"}
         self.broker_queues: set[str] = {"nova"}
         self.projects: dict[str, str] = {"p-1": "admin"}
+        self.replicates = True
+        self.evicted: list[dict[str, Any]] = []
+        """Pods that have ended and still are listed."""
         self.requests: list[str] = []
+        self.sent: list[Sent] = []
         self.before: Callable[[str], None] = lambda request: None
         """Called before each request: what happens on the platform, or to the harness, meanwhile."""
         self._noticed: dict[tuple[str, ...], float] = {}
@@ -78,15 +83,16 @@ class Platform:
 
     def get(self, kind: str, name: str, *, namespace: str | None = None) -> dict[str, Any] | None:
         self._asked(f"get {kind} {name}")
-        return copy.deepcopy(self.objects.get((kind.split(".")[0], namespace, name)))
+        return copy.deepcopy(self.objects.get((kind.split(".", maxsplit=1)[0], namespace, name)))
 
     def list(self, kind: str, *, namespace: str | None = None, labels: str | None = None) -> list[dict[str, Any]]:
         self._asked(f"list {kind}")
-        plain = kind.split(".")[0]
+        plain = kind.split(".", maxsplit=1)[0]
         wanted = dict(part.split("=", 1) for part in labels.split(",")) if labels else {}
         if plain == "EndpointSlice":
             return [m for key, m in self._slices() if namespace in (None, key)]
-        return [
+        ended = self.evicted if plain == "Pod" else []
+        return [copy.deepcopy(m) for m in ended if namespace in (None, m["metadata"]["namespace"])] + [
             copy.deepcopy(m)
             for (its, space, _), m in sorted(self.objects.items(), key=lambda entry: str(entry[0]))
             if its == plain and namespace in (None, space)
@@ -110,9 +116,7 @@ class Platform:
             raise Rejected(f"{key} was changed meanwhile", 409)
         return copy.deepcopy(self._put(manifest))
 
-    def patch(
-        self, kind: str, name: str, patch: Mapping[str, Any], *, namespace: str | None = None
-    ) -> dict[str, Any]:
+    def patch(self, kind: str, name: str, patch: Mapping[str, Any], *, namespace: str | None = None) -> dict[str, Any]:
         self._asked(f"patch {kind} {name}")
         now = self.objects.get((kind, namespace, name))
         if now is None:
@@ -158,7 +162,7 @@ class Platform:
         if box is None or not box.running:
             raise Unreachable("the platform answered 500: container not found")
         if len(argv) > 2 and argv[2] == proc.SCRIPT:
-            return run_script(box, argv)
+            return run_script(box, argv, self.sent)
         if proc.FROZEN in {p.state for p in box.processes.values()}:
             raise Unreachable(f"exec in pod {namespace}/{pod}: no answer in time ({timeout_s:g} s)")
         if argv[0] == "rabbitmqctl":
@@ -176,10 +180,10 @@ class Platform:
             self._heal()
 
     def facts(self) -> dict[str, object]:
-        """Return all that must be as before: names and specs of objects, stopped processes, and what is in the stores."""
+        """Return all that must be as before: names and specs, stopped processes, and what is in the stores."""
         return {
             "objects": {
-                key: {part: m.get(part) for part in ("spec", "data", "stringData")}
+                key: copy.deepcopy({part: m.get(part) for part in ("spec", "data", "stringData")})
                 for key, m in sorted(self.objects.items(), key=str)
                 if key[0] not in ("Pod", "ReplicaSet", "Event", "Lease")
             },
@@ -209,7 +213,7 @@ class Platform:
         for (space, pod), boxes in list(self.boxes.items()):
             for container, box in list(boxes.items()):
                 if not box.running and self._ripe(("box", space, pod, container), HEALS_AFTER_S, at_once):
-                    boxes[container] = self._box(box.processes_name)
+                    boxes[container] = self._box(box.daemon)
                     self._status(self.objects["Pod", space, pod])["restartCount"] += 1
         for key, wanted in self.declared.items():
             self._correct(key, wanted, at_once=at_once)
@@ -268,9 +272,13 @@ class Platform:
             status = {"conditions": [{"type": "Ready", "status": "True"}]}
             self._put({**_object("Node", None, f"node-{i}"), "status": status})
         plane = self._put(_object("OpenStackControlPlane", SPACE, "openstack", api="core.openstack.org/v1beta1"))
-        meta = self._workload("Deployment", OPERATORS, "openstack-operator", 1, None, "manager", operator="openstack")
+        meta = self._workload(
+            "Deployment", OPERATORS, "openstack-operator", 1, owner=None, container="manager", operator="openstack"
+        )
         for operator in ("mariadb", "rabbitmq", "keystone"):
-            self._workload("Deployment", OPERATORS, f"{operator}-operator", 1, meta, "manager", operator=operator)
+            self._workload(
+                "Deployment", OPERATORS, f"{operator}-operator", 1, owner=meta, container="manager", operator=operator
+            )
         parts = (
             ("Galera", "mariadb", "openstack", _STATEFUL, "openstack-galera", "galera", "mysqld"),
             ("RabbitMq", "rabbitmq", "rabbitmq", _STATEFUL, "rabbitmq-server", "rabbitmq", "beam.smp"),
@@ -285,7 +293,9 @@ class Platform:
                 }
             )
             count = own["spec"]["replicas"]
-            self._workload(made, SPACE, workload, count, own, container, daemon=daemon, made_by=f"{group}-operator")
+            self._workload(
+                made, SPACE, workload, count, owner=own, container=container, daemon=daemon, made_by=f"{group}-operator"
+            )
             self._put(
                 {
                     **_object("Service", SPACE, f"{name}-internal", owner=own, made_by=f"{group}-operator"),
@@ -307,9 +317,9 @@ class Platform:
         space: str,
         name: str,
         count: int,
+        *,
         owner: dict[str, Any] | None,
         container: str,
-        *,
         daemon: str = "operator",
         operator: str = "",
         made_by: str = "openstack-operator",
@@ -345,7 +355,7 @@ class Platform:
     def _box(self, daemon: str) -> Box:
         first, second = next(self._ticks), next(self._ticks)
         processes = {1: Proc(0, "S", first, "dumb-init"), 7: Proc(1, "S", second, daemon)}
-        return Box(f"cri://{self.name}-{next(self._ids)}", processes, processes_name=daemon)
+        return Box(f"cri://{self.name}-{next(self._ids)}", processes, daemon=daemon)
 
     def _put(self, manifest: dict[str, Any]) -> dict[str, Any]:
         stored = copy.deepcopy(manifest)
@@ -400,16 +410,19 @@ class Platform:
                     m for (k, s, _), m in self.objects.items()
                     if (k, s) == ("Pod", space) and selector <= m["metadata"]["labels"].items()
                 ]  # fmt: skip
-                yield space, {
-                    "metadata": {"name": name, "namespace": space, "labels": {"kubernetes.io/service-name": name}},
-                    "endpoints": [
-                        {
-                            "targetRef": {"kind": "Pod", "name": pod["metadata"]["name"]},
-                            "conditions": {"ready": _is_ready(pod)},
-                        }
-                        for pod in pods
-                    ],
-                }
+                yield (
+                    space,
+                    {
+                        "metadata": {"name": name, "namespace": space, "labels": {"kubernetes.io/service-name": name}},
+                        "endpoints": [
+                            {
+                                "targetRef": {"kind": "Pod", "name": pod["metadata"]["name"]},
+                                "conditions": {"ready": _is_ready(pod)},
+                            }
+                            for pod in pods
+                        ],
+                    },
+                )
 
     # -- database and broker
 
@@ -419,7 +432,7 @@ class Platform:
         if found:
             count = (found[1] in own.schemas) + (found[1] in own.users)
             return ExecResult(f"found\n{count}\n", "", 0)
-        for database in self.databases.values():  # replication
+        for database in self.databases.values() if self.replicates else [own]:
             database.schemas |= set(re.findall(r"CREATE DATABASE (\w+)", text))
             database.users |= set(re.findall(r"CREATE USER '(\w+)'", text))
             database.schemas -= set(re.findall(r"DROP DATABASE IF EXISTS (\w+)", text))
@@ -429,9 +442,9 @@ class Platform:
     def _rabbitmqctl(self, words: Sequence[str]) -> ExecResult:
         command, last = words[0], words[-1]
         if command == "list_users":
-            return ExecResult(_json([{"user": user} for user in sorted(self.broker_users)]), "", 0)
+            return ExecResult(json.dumps([{"user": user} for user in sorted(self.broker_users)]), "", 0)
         if command == "list_queues":
-            return ExecResult(_json([{"name": queue} for queue in sorted(self.broker_queues)]), "", 0)
+            return ExecResult(json.dumps([{"name": queue} for queue in sorted(self.broker_queues)]), "", 0)
         known = {"delete_user": self.broker_users, "delete_queue": self.broker_queues}
         if command == "add_user":
             self.broker_users.add(last)
@@ -461,7 +474,7 @@ class Projects:
 
 
 class Deployment:
-    """The clients that reach the platform, as the engine is given them; any number may be made, as processes come and go."""
+    """The clients that reach the platform, as the engine is given them; each process makes its own."""
 
     def __init__(self, platform: Platform, **target: Any) -> None:
         self.kube: Any = platform
@@ -529,9 +542,3 @@ def _merge(now: dict[str, Any], patch: Mapping[str, Any]) -> None:
             _merge(now[key], value)
         else:
             now[key] = copy.deepcopy(value)
-
-
-def _json(rows: list[dict[str, str]]) -> str:
-    import json  # noqa: PLC0415
-
-    return json.dumps(rows)
