@@ -19,40 +19,20 @@ from seatrial.engine.identity import identify
 from seatrial.engine.session import Session
 from seatrial.engine.undo import Undone, left_behind, undo_run
 from seatrial.faults import KINDS
-from seatrial.faults.absence import ScaleAway
-from seatrial.faults.compose import together
-from seatrial.faults.drift import DeleteObject, SetReplicas
-from seatrial.faults.fixture_pod import AgentPod
 from seatrial.faults.fixture_projects import KeystoneProjects
-from seatrial.faults.fixture_queue import BrokerQueue
 from seatrial.faults.fixture_schema import SqlSchema
 from seatrial.faults.pod import DeletePod
-from seatrial.faults.process import KillProcess, PauseProcess
+from seatrial.faults.process import PauseProcess
 from seatrial.journal.folder import RunFolder
 from seatrial.journal.reader import scan
 from seatrial.model.errors import BadInput, NotPermitted, UndoFailed, Unreachable
-from seatrial.model.fault import Fault, Pick, Selector
+from seatrial.model.fault import Fault, Selector
 from seatrial.model.journal import EventKind
 from seatrial.model.run import Plan
 from tests.fake.clock import Clock, installed
-from tests.fake.platform import SPACE, Deployment, Platform
+from tests.fake.kinds import BROKER, EQUIPMENT, MAKE, ONE
+from tests.fake.platform import Deployment, Platform
 
-ONE = Selector("galera", Pick.NAMED, "openstack-galera-1")
-ALL = Selector("operators", Pick.ALL)
-MAKE: dict[str, Callable[[], Fault]] = {
-    DeletePod.kind: lambda: DeletePod(ONE),
-    KillProcess.kind: lambda: KillProcess(ONE),
-    PauseProcess.kind: lambda: PauseProcess(ALL),
-    ScaleAway.kind: lambda: ScaleAway(ALL),
-    DeleteObject.kind: lambda: DeleteObject("Service", "keystone-internal", SPACE),
-    SetReplicas.kind: lambda: SetReplicas("keystone", 3),
-    AgentPod.kind: AgentPod,
-    SqlSchema.kind: SqlSchema,
-    BrokerQueue.kind: BrokerQueue,
-    KeystoneProjects.kind: KeystoneProjects,
-    "together": lambda: together(DeletePod(ONE), PauseProcess(Selector("rabbitmq", Pick.NAMED, "rabbitmq-server-1"))),
-}
-EQUIPMENT = {AgentPod.kind, SqlSchema.kind, BrokerQueue.kind, KeystoneProjects.kind}
 DEAD: list[object] = []
 """What a killed process held: nothing of it is cleaned up."""
 KIND = pytest.mark.parametrize("kind", sorted(MAKE))
@@ -313,7 +293,7 @@ def test_whatever_an_undo_raises_the_others_are_taken_back_and_nothing_more_is_s
 ) -> None:
     """What failed stays open and is tried again at the end; only an undo that was interrupted or never works taints."""
     Freezes.raises, Freezes.often = raises, often
-    broker = PauseProcess(Selector("rabbitmq", Pick.NAMED, "rabbitmq-server-1"))
+    broker = PauseProcess(BROKER)
     session = Harness(platform, folder).session()
     ended: BaseException | None = None
     try:
@@ -375,9 +355,7 @@ def test_every_line_that_can_be_read_counts(
     """One damaged line, or one of a newer version, costs at most the injection that it held; judging refuses it."""
     platform = Platform(clock)
     folder = RunFolder.create(tmp_path_factory.mktemp("damaged"), "fake", "laws")
-    killed_with_hurts(
-        folder, platform, PauseProcess(ONE), PauseProcess(Selector("rabbitmq", Pick.NAMED, "rabbitmq-server-1"))
-    )
+    killed_with_hurts(folder, platform, PauseProcess(ONE), PauseProcess(BROKER))
     lines = folder.journal.read_text().splitlines()
     at = line % len(lines)
     held_recipe = '"kind":"prepared"' in lines[at]
@@ -394,9 +372,7 @@ def test_every_line_that_can_be_read_counts(
 
 def test_a_kind_that_this_version_does_not_know_does_not_keep_the_others(platform: Platform, folder: RunFolder) -> None:
     """It is told as not taken back, and stays open."""
-    killed_with_hurts(
-        folder, platform, PauseProcess(ONE), PauseProcess(Selector("rabbitmq", Pick.NAMED, "rabbitmq-server-1"))
-    )
+    killed_with_hurts(folder, platform, PauseProcess(ONE), PauseProcess(BROKER))
     text = folder.journal.read_text()
     last = text.rindex('"fault":"pause_process","parameters"')
     folder.journal.write_text(text[:last] + text[last:].replace("pause_process", "netem_delay", 1))
