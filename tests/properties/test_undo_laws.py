@@ -33,8 +33,6 @@ from tests.fake.clock import Clock, installed
 from tests.fake.kinds import BROKER, EQUIPMENT, MAKE, ONE
 from tests.fake.platform import Deployment, Platform
 
-DEAD: list[object] = []
-"""What a killed process held: nothing of it is cleaned up."""
 KIND = pytest.mark.parametrize("kind", sorted(MAKE))
 
 
@@ -343,7 +341,7 @@ def killed_with_hurts(folder: RunFolder, platform: Platform, *faults: Fault) -> 
     scope.__enter__()
     made = [session.disrupt(fault) for fault in faults]
     session.journal.close()
-    DEAD.append((session, scope))
+    session._open.clear()  # nobody cleans up after the dead
     return made[-1].injection.id
 
 
