@@ -1,7 +1,7 @@
 # Two commands matter: `make trial` and `make test`. Each sets up all it needs by itself.
 # Make itself ends with 2 whenever something fails; scripts/trial has the exact status (style: 1 violated, 2 inconclusive ...).
 .DEFAULT_GOAL := help
-.PHONY: help trial test test-full check bench lab down lock setup
+.PHONY: help trial test test-full check bench kill lab down lock setup
 RUN = PATH="$$PWD/.venv/bin:$$PATH:$$(scripts/setup)" &&
 
 help: ## what can be made
@@ -21,6 +21,9 @@ check: ## what needs no lab, in under a minute: lint, types, layers, unit and pr
 
 bench: ## measure the lab and the harness on a lab
 	@$(RUN) python benchmarks/run.py
+
+kill: ## kill COUNT trials (20) at random moments on the lab that is up, undo them, and compare
+	@$(RUN) python -m tests.lab.kill --count $(or $(COUNT),20) --seed $(or $(SEED),1)
 
 lab: ## bring the lab up and leave it up
 	@$(RUN) seatrial-lab up

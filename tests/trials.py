@@ -80,11 +80,11 @@ def kill_when(argv: Sequence[str], out: Path, kind: str, fault: str) -> Path:
         message = f"no {kind} of {fault} within {LIMIT_S} s"
         raise AssertionError(message)
     finally:
-        _kill_tree(process.pid)
+        kill_tree(process.pid)
         process.wait()
 
 
-def _kill_tree(pid: int) -> None:
+def kill_tree(pid: int) -> None:
     """kill -9 a process and all its descendants, as losing the machine's power would."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -220,3 +222,61 @@ def inventory() -> Inventory:
         (model.Operator("mariadb", component, owner), model.Operator("stray", component, None)),
         (model.Gap("secrets", "not permitted"),),
     )
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from seatrial.journal.writer import JournalWriter
+from seatrial.model.journal import EventKind
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+path, room = Path(sys.argv[1]), int(sys.argv[2])
+writer = JournalWriter(path)
+for number in range(2):
+    writer.append(EventKind.PHASE, {"name": str(number)})
+size = path.stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, resource.RLIM_INFINITY))
+failed = 0
+for again in range(3):
+    try:
+        writer.append(EventKind.PHASE, {"name": "no room for this"})
+    except OSError:
+        failed += 1
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+assert failed == 3, failed
+assert path.stat().st_size == size, path.read_text()
+"""
+
+
+@pytest.mark.parametrize("room", [0, 1, 60])
+def test_a_write_that_fails_leaves_the_file_as_it_was_and_nothing_more_is_written(tmp_path: Path, room: int) -> None:
+    """A disk that was full for a moment: no half line, no number twice; a new writer goes on."""
+    path = tmp_path / "journal.jsonl"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(path), str(room)], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    with JournalWriter(path) as writer:
+        writer.append(EventKind.ENDED, {"reason": "complete"})
+    assert [event.seq for event in read(path)] == [1, 2, 3]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_damaged_line_is_told_and_costs_no_other_event(journal: bytes, data: st.DataObject) -> None:
+    """To undo, everything that can be read counts; to judge, the journal is refused; no number is given twice."""
+    lines = journal.splitlines(keepends=True)
+    at = data.draw(st.integers(0, len(lines) - 1))
+    lines[at] = data.draw(st.binary(max_size=30).filter(lambda text: b"\n" not in text and b"\r" not in text)) + b"\n"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.jsonl"
+        path.write_bytes(b"".join(lines))
+        found = scan(path)
+        assert len(found.events) == len(lines) - 1
+        assert [problem.where for problem in found.problems] == [f"{path}, line {at + 1}"]
+        with pytest.raises(BadInput):
+            read(path)
+        with JournalWriter(path) as writer:
+            event = writer.append(EventKind.ENDED, {"reason": "cut short"})
+        assert event.seq == len(lines) + 1

@@ -51,6 +51,7 @@ class Box:
     running: bool = True
     shell: bool = True
     init_is_shell: bool = False
+    daemon: str = "mysqld"
 
 
 @dataclass(slots=True)
@@ -135,37 +136,7 @@ class Containers:
         box = self.pods[pod].boxes[container or ""] if pod in self.pods else None
         if box is None or not box.running:
             raise Unreachable("the platform answered 500: container not found")
-        if not box.shell:
-            return ExecResult("", 'exec: "/bin/sh": stat /bin/sh: no such file or directory', 128)
-        signal, expected, *targets = argv[4:]
-        told = [f"init {box.processes[1].started}"] + ["shell"] * box.init_is_shell
-        if expected in ("", str(box.processes[1].started)):
-            told += [self._signalled(box, signal, target) for target in targets]
-        if not box.running:
-            raise Unreachable("exec broke off without a status")
-        told += [f"process {n} {p.parent} {p.state} {p.started} {p.name}" for n, p in box.processes.items()]
-        return ExecResult("\n".join([*told, "end"]) + "\n", "", 0)
-
-    def _signalled(self, box: Box, signal: str, target: str) -> str:
-        pid, started, name = target.split(" ", 2)
-        found = box.processes.get(int(pid))
-        if found is None or (str(found.started), found.name) != (started, name):
-            return f"gone {target}"
-        self.sent.append(Sent(box.id, int(pid), found.started, signal))
-        if signal == "KILL":
-            self.end(box, int(pid))
-        else:
-            found.state = {"STOP": "T", "CONT": "S"}[signal]
-        return f"sent {target}"
-
-    def end(self, box: Box, pid: int) -> None:
-        """End a process; a container ends with the one child of its init, a shell as process 1 starts another."""
-        ended = box.processes.pop(pid)
-        if box.init_is_shell:
-            box.processes[pid + 100] = Proc(ended.parent, "S", self.tick(), ended.name)
-        elif ended.parent == proc.INIT:
-            box.processes.clear()
-            box.running = False
+        return run_script(box, argv, self.sent)
 
     def _pod(self, name: str) -> Pod:
         return Pod(name, f"uid-{next(self._ids)}", {container: self._box() for container in self.names})
@@ -207,6 +178,43 @@ class Containers:
             service, self.workload, "StatefulSet", NAMESPACE, Role.DATABASE, len(replicas), replicas, owners=()
         )
         return Inventory(NOW, (), (one,), (), (), (), ())
+
+
+def run_script(box: Box, argv: Sequence[str], sent: list[Sent]) -> ExecResult:
+    """Do in a container what /bin/sh does with the script of faults."""
+    if not box.shell:
+        return ExecResult("", 'exec: "/bin/sh": stat /bin/sh: no such file or directory', 128)
+    signal, expected, *targets = argv[4:]
+    told = [f"init {box.processes[1].started}"] + ["shell"] * box.init_is_shell
+    if expected in ("", str(box.processes[1].started)):
+        told += [_signalled(box, signal, target, sent) for target in targets]
+    if not box.running:
+        raise Unreachable("exec broke off without a status")
+    told += [f"process {n} {p.parent} {p.state} {p.started} {p.name}" for n, p in box.processes.items()]
+    return ExecResult("\n".join([*told, "end"]) + "\n", "", 0)
+
+
+def _signalled(box: Box, signal: str, target: str, sent: list[Sent]) -> str:
+    pid, started, name = target.split(" ", 2)
+    found = box.processes.get(int(pid))
+    if found is None or (str(found.started), found.name) != (started, name):
+        return f"gone {target}"
+    sent.append(Sent(box.id, int(pid), found.started, signal))
+    if signal == "KILL":
+        end(box, int(pid))
+    else:
+        found.state = {"STOP": "T", "CONT": "S"}[signal]
+    return f"sent {target}"
+
+
+def end(box: Box, pid: int) -> None:
+    """End a process; a container ends with the one child of its init, a shell as process 1 starts another."""
+    ended = box.processes.pop(pid)
+    if box.init_is_shell:
+        box.processes[pid + 100] = Proc(ended.parent, "S", ended.started + 1, ended.name)
+    elif ended.parent == proc.INIT:
+        box.processes.clear()
+        box.running = False
 
 
 @dataclass(slots=True)

@@ -230,6 +230,10 @@ def took_hold(*pods: str) -> Observation:
     )
 
 
+def still_held(*, held: bool) -> Observation:
+    return seen("fault.still_held", pod(GALERA[0]), {"injection": "i-1", "fault": "pause_process", "held": held})
+
+
 def outage(path: str, longest_s: float = 0.0, **other: Any) -> Observation:
     value = {"path": path, "asked": 1000, "ok": 990, "fail": 10, "longest_s": longest_s, "blind_s": 0.0}
     value |= {"total_s": longest_s, **other}

@@ -468,3 +468,14 @@ def test_ops_3_counts_only_operators_that_run_and_says_nothing_without_any() -> 
     assert f"all {len(full.operators) - 1} operators" in one.because
     none = judged("OPS-3", eyes.conforming("OPS-3"), of=replace(full, operators=resting))
     assert none.outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("requirement", ["DB-5", "MSG-2", "OPS-3"])
+def test_a_hold_that_ended_early_is_no_evidence_of_a_whole_one(requirement: str) -> None:
+    """A frozen container that its liveness probe has started anew was lost for less than is claimed."""
+    whole = [*eyes.conforming(RequirementId(requirement)), eyes.still_held(held=True)]
+    assert judged(requirement, whole).outcome is Outcome.CONFORMS
+    for ended in (eyes.still_held(held=False), eyes.blind(eyes.still_held(held=True))):
+        verdict = judged(requirement, [*eyes.conforming(RequirementId(requirement)), ended])
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert ended.id in verdict.seen

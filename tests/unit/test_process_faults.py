@@ -11,7 +11,7 @@ from seatrial.faults.process import KillProcess, PauseProcess
 from seatrial.faults.select import Infeasible
 from seatrial.model.errors import BadInput, Unreachable
 from seatrial.model.fault import Injection, Pick, Selector
-from tests.unit.containers import Containers, Deployment
+from tests.unit.containers import Containers, Deployment, end
 
 ONE = Selector("galera", Pick.NAMED, "openstack-galera-0")
 ALL = Selector("galera", Pick.ALL)
@@ -252,7 +252,7 @@ def test_a_process_that_was_gone_before_the_kill_needs_no_replacement() -> None:
     platform = Containers()
     platform.box().init_is_shell = True
     deployment, injection = prepared(platform, KILL)
-    platform.end(platform.box(), 7)
+    end(platform.box(), 7)
     with pytest.raises(Unreachable, match="nothing was killed"):
         KILL.inject(deployment, injection)
     assert KILL.gone(deployment, injection).so

@@ -9,7 +9,7 @@ may be there or not); outages shorter than the probes' resolution.
 
 from __future__ import annotations
 
-from seatrial.checks.loss import judge_ledger, judge_outage
+from seatrial.checks.loss import judge_hold, judge_ledger, judge_outage
 from seatrial.checks.reading import held, mapping
 from seatrial.checks.weighing import Weighing, not_applicable
 from seatrial.model.inventory import Inventory, Resource, Role
@@ -38,6 +38,7 @@ def check(evidence: Evidence) -> Verdict:
     if not proofs:
         weighing.doubt("no loss of a database instance was proven", *evidence.of("fault.took_hold"))
     weighing.saw(*proofs)
+    judge_hold(evidence, weighing)
     budget = evidence.budgets.get(_BUDGET, _DEFAULT_S)
     for path in ("sql", "http"):
         judge_outage(evidence, weighing, path, budget)

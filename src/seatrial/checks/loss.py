@@ -7,6 +7,19 @@ from seatrial.checks.weighing import Weighing, listed
 from seatrial.model.observation import Evidence, Observation
 
 
+def judge_hold(evidence: Evidence, weighing: Weighing) -> None:
+    """Weigh whether what was hurt still was when the hold ended.
+
+    A frozen container that its liveness probe has started anew was lost for a shorter time than is claimed of it.
+    """
+    looks = evidence.of("fault.still_held")
+    weighing.blind(*[o for o in looks if not o.seen])
+    for look in (o for o in looks if o.seen):
+        weighing.saw(look)
+        if mapping(look.value).get("held") is not True:
+            weighing.doubt(f"the hold was shorter than wanted: {look.subject} was no longer hurt when it ended", look)
+
+
 def judge_outage(evidence: Evidence, weighing: Weighing, path: str, budget_s: float, *, together: bool = False) -> None:
     """Weigh the outages of one path: none may be longer than the budget, nor, with ``together``, all of them.
 

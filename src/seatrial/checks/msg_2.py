@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from seatrial.checks.loss import judge_ledger
+from seatrial.checks.loss import judge_hold, judge_ledger
 from seatrial.checks.reading import held, items, latest, mapping, mappings, text
 from seatrial.checks.weighing import Weighing, not_applicable
 from seatrial.model.inventory import Inventory, Resource
@@ -41,6 +41,7 @@ def check(evidence: Evidence) -> Verdict:
     if not proofs:
         weighing.doubt("no loss of a broker instance was proven", *evidence.of("fault.took_hold"))
     weighing.saw(*proofs)
+    judge_hold(evidence, weighing)
     judge_ledger(evidence, weighing, "amqp_message")
     lost = ", ".join(sorted({str(p.subject) for p in proofs}))
     return weighing.verdict(

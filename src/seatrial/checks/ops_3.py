@@ -9,7 +9,7 @@ Not seen: failover of a component while its operator is down too; paths that wer
 from __future__ import annotations
 
 from seatrial.checks import edges
-from seatrial.checks.loss import judge_outage
+from seatrial.checks.loss import judge_hold, judge_outage
 from seatrial.checks.reading import mapping, mappings, text, touched
 from seatrial.checks.weighing import Weighing
 from seatrial.model.inventory import Component, Inventory, Role
@@ -44,6 +44,7 @@ def check(evidence: Evidence) -> Verdict:
 def _judge_loss(evidence: Evidence, weighing: Weighing) -> None:
     proofs = [o for o in evidence.of("fault.took_hold") if o.seen and mapping(o.value).get("held")]
     weighing.saw(*proofs)
+    judge_hold(evidence, weighing)
     running = _running(evidence.inventory)
     if not running:
         weighing.doubt("discovery found no operator that is to run")

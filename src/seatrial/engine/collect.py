@@ -212,6 +212,10 @@ def lose_leading_member(
 def lose_operators(session: Session, loss: Loss) -> Disruption[Any]:
     """Lose all operators at once, the meta-operator included, and watch connections while they are down."""
     disruption = session.disrupt(loss.of(Selector(OPERATORS, Pick.ALL)))
+    session.phase("holding")
+    waiting.pause(session.budgets["hold"])
+    # Before the longer look: frozen operators are started anew by their liveness probes after some 45 s.
+    session.look_again(disruption)
     look_at_connections(session, spared=[operator.component.subject for operator in session.inventory().operators])
     return disruption
 

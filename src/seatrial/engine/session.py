@@ -296,13 +296,19 @@ class Session:
     def repair(self, disruption: Disruption[Any], *, waited_s: float = 0.0) -> Observation:
         """Take a hurt back and return the proof that it is gone; raises UndoFailed, and then starts nothing more.
 
-        What it was is looked at once more before: a hold that ended early is no evidence of a whole one.
-        ``waited_s``: how long the deployment has had to repair itself already.
+        Unless ``look_again`` was asked for, it is looked at once more before. ``waited_s``: how long the deployment has
+        had to repair itself already.
         """
         opened = self._find(disruption.injection)
-        if opened.kept is Kept.HURT and proving.says(disruption.held, "held"):
-            self.record(proving.still_held(self.deployment, disruption.fault, disruption.injection))
+        if opened.kept is Kept.HURT and not opened.looked_again:
+            self.look_again(disruption)
         return self._take_back(opened, waited_s=waited_s)
+
+    def look_again(self, disruption: Disruption[Any]) -> None:
+        """See once more, at the end of its hold, whether a hurt still is one."""
+        self._find(disruption.injection).looked_again = True
+        if proving.says(disruption.held, "held"):
+            self.record(proving.still_held(self.deployment, disruption.fault, disruption.injection))
 
     def _find(self, injection: Injection) -> Open:
         for known in self._open:

@@ -17,6 +17,7 @@ from seatrial.model.errors import BadInput, NotPermitted, Problem, Unreachable
 from seatrial.model.fault import Injection, Look
 from seatrial.model.inventory import Inventory
 from seatrial.model.observation import Json
+from seatrial.model.rights import Right
 from seatrial.model.target import Grant
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class AlterConfigMap:
     def parameters(self) -> Mapping[str, Json]:
         """Return what makes an equal fault."""
         return {"name": self.name, "namespace": self.namespace}
+
+    def rights(self) -> tuple[Right, ...]:
+        """Return what it needs of the platform."""
+        return tuple(Right(verb, "configmaps", namespace=self.namespace) for verb in ("get", "patch"))
 
     def applies(self, inventory: Inventory) -> str | None:
         """Return None: an inventory knows no ConfigMaps; ``prepare`` looks whether this one can be tried."""
