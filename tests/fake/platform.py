@@ -344,7 +344,10 @@ class Platform:
         owner = workload if workload["kind"] == _STATEFUL else self.objects["ReplicaSet", space, f"{family}-5d8f"]
         made = _object("Pod", space, name, owner=owner)
         made["metadata"]["labels"] = dict(template["metadata"]["labels"])
-        made["spec"] = {"nodeName": f"node-{len(self.boxes) % 3}", "containers": [{"name": template["container"], "image": "registry/image:1"}]}
+        made["spec"] = {
+            "nodeName": f"node-{len(self.boxes) % 3}",
+            "containers": [{"name": template["container"], "image": "registry/image:1"}],
+        }
         self._put(made)
         self.boxes[space, name] = {template["container"]: self._box(template["daemon"])}
         if template["container"] == "galera":
