@@ -78,6 +78,7 @@ _KNOWN = (
     Kind("Job", "batch", "v1", "jobs"),
     Kind("CronJob", "batch", "v1", "cronjobs"),
     Kind("EndpointSlice", "discovery.k8s.io", "v1", "endpointslices"),
+    Kind("Lease", "coordination.k8s.io", "v1", "leases"),
     Kind("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets"),
 )
 

@@ -2,5 +2,6 @@
 
 - ``session.Session`` one trial; ``collect`` the procedures that scenarios and experiments call on it
 - ``judging`` evidence to verdicts, also from a stored run; ``undo`` what a killed run left behind
-- ``plan``, ``limits``, ``seeds`` pure; ``preflight`` the first contact
+- ``lease`` one trial at a time, ``announce`` Events on what is hurt, ``presence`` both of them
+- ``plan``, ``limits`` (with ``instances``), ``seeds`` pure; ``preflight`` the first contact
 """

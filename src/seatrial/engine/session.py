@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -20,6 +21,7 @@ from seatrial.engine.ending import shielded
 from seatrial.engine.identity import Identity, identify
 from seatrial.engine.limits import lacking_grant, limit_problems, refusal
 from seatrial.engine.preflight import require
+from seatrial.engine.presence import Presence
 from seatrial.engine.seeds import derived
 from seatrial.engine.undo import describe, take_back
 from seatrial.engine.versions import versions
@@ -70,6 +72,7 @@ class Session:
         self._remembered: dict[str, tuple[Observation, ...]] = {}
         self._verdicts: dict[RequirementId, list[Verdict]] = {requirement: [] for requirement in plan.requirements}
         self._run = Run(folder.id, plan, datetime.now(UTC), None, versions(), ())
+        self._presence: Presence | None = None
         self._judged = 0
         self._judged_in: set[tuple[str, RequirementId]] = set()
         self._closed = False
@@ -91,8 +94,9 @@ class Session:
     ) -> Session:
         """Look at the target first, then begin a run below ``out`` (or in ``folder``).
 
-        Raises BadInput or Unreachable when the target can't be tried; nothing was written or touched then. ``grant`` is
-        the strongest that the plan needs; ``target_file`` lets a later ``undo`` find the target again.
+        Raises BadInput or Unreachable when the target can't be tried, or another trial is on; nothing was written or
+        touched then. ``grant`` is the strongest that the plan needs; ``target_file`` lets a later ``undo`` find the
+        target again.
         """
         limits = {"*": target.limits.allowed("*"), **target.limits.max_down}
         budgets = waiting.budgets(target.budgets)
@@ -114,6 +118,7 @@ class Session:
             )
             place = folder or RunFolder.create(out, target.name, suite)
             session = cls(target, place, plan, deployment=deployment, identity=identity)
+            session._show(grant, new=folder is None)
         except BaseException:
             deployment.close()
             raise
@@ -125,6 +130,26 @@ class Session:
             if finding.problem is None and finding.state.value != "ok":
                 session.note(EventKind.PHASE, {"name": f"limited: {finding.what}: {finding.message}"})
         return session
+
+    def _show(self, grant: Grant, *, new: bool) -> None:
+        """Show a trial that may change the deployment on it, and keep others away; leave no trace when that fails."""
+        if grant is Grant.OBSERVE:
+            return
+        presence = Presence(
+            self.deployment,
+            run=self.folder.id,
+            suite=self.plan.suite,
+            still_open=self.still_open,
+            limited=lambda why: self.note(EventKind.PHASE, {"name": f"limited: {why}"}),
+        )
+        try:
+            presence.begin()
+        except BaseException:
+            self._journal.close()
+            if new:
+                shutil.rmtree(self.folder.path)
+            raise
+        self._presence = presence
 
     @property
     def budgets(self) -> Mapping[str, float]:
@@ -284,6 +309,8 @@ class Session:
             self._journal.append(EventKind.INJECTING, {"injection": injection.id})
             fault.inject(self.deployment, injection)
             self._journal.append(EventKind.INJECTED, {"injection": injection.id})
+            if kept is Kept.HURT and self._presence is not None:
+                self._presence.hurt(injection, inventory)
             held = self._recorder(kept)(proving.held(self.deployment, fault, injection))
         except BaseException:
             if opened in self._open:
@@ -380,6 +407,8 @@ class Session:
             ended = state
             if self.tainted is not None:
                 ended = f"cut short: {self.tainted}" + ("" if self._open else ", and was when the run ended")
+            if self._presence is not None:
+                self._presence.end(whole=not self._open, state=ended)
             self._write(EventKind.ENDED, {"reason": ended})
             self._write_again()
             self._run = replace(self._run, ended_at=datetime.now(UTC), verdicts=self.verdicts(), state=ended)
@@ -458,8 +487,12 @@ class Session:
             except BaseException:
                 opened.failed = True
                 self.tainted = self.tainted or f"{describe(injection)} could not be taken back"
+                if opened.kept is Kept.HURT and self._presence is not None:
+                    self._presence.not_recovered(injection)
                 raise
             self._open.remove(opened)
+            if opened.kept is Kept.HURT and self._presence is not None:
+                self._presence.recovered(injection)
         return gone
 
     def _take_back_all(self, *wanted: Kept, again: bool = False) -> None:

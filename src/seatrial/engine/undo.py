@@ -10,6 +10,7 @@ from seatrial.clients.deployment import Deployment
 from seatrial.engine import proving
 from seatrial.engine.ending import listed, shielded
 from seatrial.engine.identity import identify, require_same
+from seatrial.engine.presence import Presence
 from seatrial.faults import build
 from seatrial.journal.codec import encode, to_json
 from seatrial.journal.folder import RunFolder
@@ -85,22 +86,48 @@ def left_behind(folder: RunFolder) -> Behind:
 
 
 def undo_run(
-    folder: RunFolder, deployment: Deployment, *, tell: Callable[[Undone], None] = lambda _: None
+    folder: RunFolder,
+    deployment: Deployment,
+    *,
+    tell: Callable[[Undone], None] = lambda _: None,
+    presence: Presence | None = None,
 ) -> list[Undone]:
-    """Take back all that a run left behind, last first; ``tell`` hears of each.
+    """Take back all that a run left behind, last first; ``tell`` hears of each, and ``presence`` shows it.
 
-    Raises BadInput when the run is still writing, or when this is not the deployment on which it acted; nothing was
-    touched then. One that fails, or that this version does not know, does not keep the others from being taken back.
+    Raises BadInput when the run is still writing, when this is not the deployment on which it acted, or when another
+    trial is going on there; nothing was touched then. One that fails, or that this version does not know, does not
+    keep the others from being taken back.
     """
     with JournalWriter(folder.journal) as journal, shielded():
         behind = left_behind(folder).injections
         if behind:
             require_same(behind, identify(deployment))
         results: list[Undone] = []
-        for injection in reversed(behind):
-            results.append(_undone(deployment, journal, injection))
-            tell(results[-1])
+        if presence is not None:
+            presence.begin_undo()
+        try:
+            for injection in reversed(behind):
+                done = _undone(deployment, journal, injection)
+                results.append(done)
+                if presence is not None:
+                    (presence.recovered if done.failure is None else presence.not_recovered)(injection)
+                tell(done)
+        finally:
+            if presence is not None:
+                presence.end(whole=len(results) == len(behind) and all(done.failure is None for done in results))
         return results
+
+
+def presence_of_undo(folder: RunFolder, deployment: Deployment) -> Presence:
+    """Return how an undo shows itself: with the Lease of its run, which it takes over when that run has died."""
+
+    def still_open() -> list[str]:
+        return [describe(injection) for injection in left_behind(folder).injections]
+
+    # Who asks an undo to stop is not heard: it is what stopping a trial comes down to.
+    return Presence(
+        deployment, run=folder.id, suite="undo", still_open=still_open, limited=lambda _: None, ask=lambda _: None
+    )
 
 
 def _undone(deployment: Deployment, journal: JournalWriter, injection: Injection) -> Undone:

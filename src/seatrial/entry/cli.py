@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from seatrial.catalogue.document import nearest
 from seatrial.engine.plan import SUITES
-from seatrial.entry import commands, crash, listener, rbac
+from seatrial.entry import commands, crash, listener, rbac, trial_lease
 from seatrial.entry.exit_status import Exit, of_error
 from seatrial.entry.refusal import Refused
 from seatrial.journal.sieve import shown
@@ -169,6 +169,8 @@ _COMMANDS = {
     "doctor": ("can the target be reached and read; what is missing", _target, commands.doctor),
     "discover": ("what the deployment consists of", _target, commands.inventory),
     "run": ("try a deployment", _run, commands.run),
+    "status": ("is a trial going on, and whose", _target, trial_lease.status),
+    "stop": ("end the trial that is going on, with everything taken back", _target, trial_lease.stop),
     "undo": ("take back what a killed run left in the deployment", _undo, commands.undo),
     "rbac": ("the account that a grant needs on the platform, to apply", rbac.arguments, rbac.command),
     "judge": ("judge a stored run again, offline", _stored, commands.judge),

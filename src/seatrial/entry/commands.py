@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from seatrial.catalogue import loader
 from seatrial.engine.plan import REQUIREMENT, SUITES, TAGS, check_suite
-from seatrial.entry import child, places, showing
+from seatrial.entry import child, places, showing, trial_lease
 from seatrial.entry.exit_status import Exit, of_run, of_verdicts
 from seatrial.entry.refusal import Refused, gathering
 from seatrial.entry.target import load_target
@@ -228,13 +228,14 @@ def undo(options: Namespace) -> int:
     folder = places.stored(options.run, journal_alone=True)
     out = showing.console(error=options.json)
     from seatrial.engine.ending import heard  # noqa: PLC0415
-    from seatrial.engine.undo import describe, left_behind, undo_run  # noqa: PLC0415
+    from seatrial.engine.undo import describe, left_behind, presence_of_undo, undo_run  # noqa: PLC0415
 
     behind = left_behind(folder)
     for problem in behind.problems:
         out.print(f"[yellow]skipped[/] {escape(str(problem))}")
     done: list[Undone] = []
     if not behind.injections:
+        trial_lease.give_back(folder, lambda: options.target or _target_of(folder))
         return _undone(folder, done, out, as_json=options.json)
     target = load_target(options.target or _target_of(folder))
     from seatrial.clients.deployment import Deployment  # noqa: PLC0415
@@ -252,7 +253,7 @@ def undo(options: Namespace) -> int:
     with heard(still_open=still_open), Deployment(target) as deployment:
         # A deployment that can't be reached is told once, before anything is said about single injections.
         deployment.kube.can_i("list", "pods", target.namespaces.control_plane)
-        done = undo_run(folder, deployment, tell=tell)
+        done = undo_run(folder, deployment, tell=tell, presence=presence_of_undo(folder, deployment))
     return _undone(folder, done, out, as_json=options.json)
 
 
