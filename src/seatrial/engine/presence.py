@@ -32,12 +32,15 @@ class Presence:
         self._uids: dict[str, str] = {}
 
     def begin(self) -> None:
-        """Take the Lease, and say that a trial begins; raises BadInput when another trial is on or has left things."""
+        """Take the Lease; raises BadInput when another trial is on or has left things."""
         try:
             self._lease.acquire()
         except BaseException:
             self._announcer.close()
             raise
+
+    def announce(self) -> None:
+        """Say that a trial begins."""
         self._announcer.started(self._suite)
 
     def begin_undo(self) -> None:

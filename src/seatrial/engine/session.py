@@ -126,6 +126,8 @@ class Session:
         known = {"identity": identity.as_data()} if identity is not None else {}
         pointer = _pointer(session.folder, target_file)
         session.note(EventKind.PHASE, {"name": "opened", "format": FORMAT, **known, **pointer})
+        if session._presence is not None:
+            session._presence.announce()
         for finding in findings:
             if finding.problem is None and finding.state.value != "ok":
                 session.note(EventKind.PHASE, {"name": f"limited: {finding.what}: {finding.message}"})
