@@ -15,7 +15,7 @@ import yaml
 from openstack.config import OpenStackConfig
 
 from seatrial.model.errors import BadInput, Problem
-from seatrial.model.target import Cloud
+from seatrial.model.target import Cloud, Secret
 
 ANSWER_S = 10.0
 """The deadline of everything that is asked, the login included: a black hole must not hold up a trial."""
@@ -23,6 +23,8 @@ _HANDED = (
     *("auth", "auth_type", "auth_methods", "region_name", "interface", "identity_api_version"),
     *("verify", "insecure", "cacert", "cert", "key", "force_ipv4"),
 )
+_SECRET = ("password", "secret", "token", "passcode")
+"""What the names of options have in them whose values nobody may see."""
 _ODD = (yaml.YAMLError, OSError, AttributeError, TypeError, ValueError, LookupError, ArithmeticError)
 
 
@@ -36,7 +38,11 @@ def region(cloud: Cloud) -> Any:
         config = OpenStackConfig(
             config_files=_names(files), secure_files=_names(cloud.secure), load_envvars=cloud.clouds_yaml is None
         )
-        return config.get_one(cloud=cloud.name, api_timeout=ANSWER_S)
+        found = config.get_one(cloud=cloud.name, api_timeout=ANSWER_S)
+        for key, value in found.get_auth_args().items():
+            if isinstance(value, str) and any(word in key for word in _SECRET):
+                Secret(value)  # known from here on
+        return found
     except (sdk_errors.SDKException, keystone_errors.ClientException) as problem:
         raise BadInput([Problem(str(cloud), _short(problem), accepted)]) from problem
     except _ODD as problem:

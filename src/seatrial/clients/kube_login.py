@@ -28,7 +28,7 @@ from kubernetes.config.kube_config import KubeConfigLoader
 
 from seatrial.clients.kubeconfig import Kubeconfig
 from seatrial.model.errors import BadInput, NotPermitted, Problem
-from seatrial.model.target import Kubernetes
+from seatrial.model.target import Kubernetes, Secret
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where Kubernetes puts the account of a pod."""
@@ -57,7 +57,7 @@ class Login:
         """Return the headers that say who we are; a token that is about to end has been renewed before."""
         with self._lock:
             if self._helper is not None and (token := self._helper.token()) is not None:
-                self.configuration.api_key["BearerToken"] = f"Bearer {token}"
+                self.configuration.api_key["BearerToken"] = f"Bearer {Secret(token).reveal()}"
             try:
                 return self._headers()
             except _ODD as problem:
@@ -111,6 +111,7 @@ class Login:
         except _ODD as problem:
             accepted = "a readable kubeconfig with that context, its cluster and its user"
             raise BadInput([Problem(f"kubernetes: {self.where}", _short(problem), accepted)]) from problem
+        Secret(configuration.api_key.get("BearerToken", "").rpartition(" ")[2])  # known from here on
         return _Loaded(configuration, helper)
 
     def _load_service_account(self, configuration: Any) -> None:
