@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -223,6 +224,19 @@ def test_what_was_prepared_and_never_carried_out_is_undone_at_once(fault: KillPr
     again.undo(deployment, injection, 0.0)  # type: ignore[arg-type]
     assert again.gone(deployment, injection).so  # type: ignore[arg-type]
     assert platform.sent == []
+
+
+def test_a_recipe_of_an_earlier_version_is_taken_back_by_what_it_holds() -> None:
+    """Without the start of process 1, the container's identity is all that there is."""
+    platform = Containers()
+    deployment, injection = prepared(platform)
+    PAUSE.inject(deployment, injection)
+    [target] = injection.recipe["processes"]  # type: ignore[misc]
+    known = {key: value for key, value in target.items() if key not in ("init", "roots", "stopped")}
+    old = replace(injection, recipe={**injection.recipe, "processes": [known]})
+    PAUSE.undo(deployment, old, 0.0)
+    assert states(platform) == {1: "S", 7: "S"}
+    assert PAUSE.gone(deployment, old).so
 
 
 # -- killed ------------------------------------------------------------------------------------------------------------
