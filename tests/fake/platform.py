@@ -85,7 +85,9 @@ class Platform:
         self._asked(f"get {kind} {name}")
         return copy.deepcopy(self.objects.get((kind.split(".", maxsplit=1)[0], namespace, name)))
 
-    def list(self, kind: str, *, namespace: str | None = None, labels: str | None = None) -> list[dict[str, Any]]:
+    def list(
+        self, kind: str, *, namespace: str | None = None, labels: str | None = None, content: bool = True
+    ) -> list[dict[str, Any]]:
         self._asked(f"list {kind}")
         plain = kind.split(".", maxsplit=1)[0]
         wanted = dict(part.split("=", 1) for part in labels.split(",")) if labels else {}
