@@ -134,9 +134,9 @@ _NEEDS = (
         Grant.MUTATE,
     ),
     Need(
-        "see which ConfigMaps operators keep",
+        "find ConfigMaps that operators keep (their names; contents are not sent)",
         rights("list", "configmaps"),
-        "then no drift is tried on them",
+        "drift of ConfigMaps is not tried",
         Grant.DISRUPT,
     ),
     Need(
