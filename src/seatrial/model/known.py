@@ -23,6 +23,7 @@ _NAME = re.compile(r"[a-z]+(?:[._-][a-z]+)*")
 _LONGEST_NAME = 16
 _USERINFO = re.compile(r"(?:(?<=://)|(?<=,))[^\s/:@,]*:(?P<password>[^\s]*?)@(?![^\s/,]*@)")
 _ASSIGNED = re.compile(r"[\w.-]+\s*[:=]\s*(?P<value>\S.*)")
+_ASSIGNED_SECRET = re.compile(r"[\w.-]*(?:pass|pwd|secret|key|token|cred)[\w.-]*\s*[:=].*", re.IGNORECASE)
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -67,6 +68,8 @@ def _parts(text: str) -> Iterator[str]:
     lines = _CERTIFICATE.sub("", whole).splitlines()
     for line in lines if len(lines) > 1 else ():
         assigned = _ASSIGNED.fullmatch(line.strip())
+        if assigned and not _ASSIGNED_SECRET.fullmatch(line.strip()):
+            continue  # a setting that names hosts, sizes, addresses
         value = (assigned["value"] if assigned else line).strip().strip("\"'")
         if len(value) >= _SHORTEST_LINE and " " not in value and _is_made(value):
             yield value
