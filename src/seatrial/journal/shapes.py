@@ -42,7 +42,7 @@ _NAMED = re.compile(
     r"|--[\w-]*(?:passw(?:or)?d|passphrase|pass|token|secret|(?:secret|access|api)-key)\s+"
     rf"(?:{_QUOTED.format('c')}|(?!-){_BARE.format('c')})"
     # sshpass -p X, mysql -pX
-    rf"|\b(?:sshpass|mysql\w*|mariadb[\w-]*)\b[^\n]{{0,200}}?\s-p\s*(?:{_QUOTED.format('d')}|(?!-){_BARE.format('d')})"
+    rf"|\b(?:sshpass|mysql(?:admin|dump)?|mariadb(?:-admin|-dump)?)(?=\s)[^\n]{{0,200}}?\s-p\s*(?:{_QUOTED.format('d')}|(?!-){_BARE.format('d')})"
     # curl -u user:X
     rf"|\bcurl\b[^\n]{{0,200}}?\s(?:-u|--user)\s*[\"']?[^\s:\"']+:{_BARE.format('e')}"
     # rabbitmqctl add_user NAME X
@@ -173,6 +173,8 @@ def _stays(match: re.Match[str], kind: str, value: str) -> bool:
         return bool(_SAYS_SECRET.fullmatch(value) or (camel and "-" in value and _OBJECT_NAME.fullmatch(value)))
     if name:
         return bool(_PATH.fullmatch(value)) or (name == "key" and len(value) < _SHORTEST_OF_A_KEY)
+    if kind.startswith("d") and value.startswith("{"):
+        return True  # kubectl patch configmap mysql -p '{...}'
     said = (match["said"] or "").lower().split()
     if said[-1:] == ["is"] and said[0].startswith("pass"):
         return False
