@@ -9,7 +9,7 @@ import pytest
 
 from seatrial.entry.guard import Guarded
 from seatrial.journal.printable import SHOWN_AS as MARK
-from seatrial.journal.shapes import REMOVED
+from seatrial.model.known import REMOVED
 from seatrial.model.target import Secret
 
 pytest_plugins = "pytester"

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import IO, cast
 
-from seatrial.journal.shapes import REMOVED
 from seatrial.journal.stream import Log, Stream, clean_file
+from seatrial.model.known import REMOVED
 
 KEY = "-----BEGIN PRIVATE KEY-----\nMIIEow\nabc+/=\n-----END PRIVATE KEY-----\n"
 

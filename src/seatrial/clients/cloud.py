@@ -15,7 +15,7 @@ import yaml
 from openstack.config import OpenStackConfig
 
 from seatrial.model.errors import BadInput, Problem
-from seatrial.model.known import KNOWN
+from seatrial.model.known import KNOWN, cut
 from seatrial.model.target import Cloud
 
 ANSWER_S = 10.0
@@ -72,4 +72,4 @@ def _names(files: tuple[Path, ...]) -> list[str]:
 
 
 def _short(problem: Exception) -> str:
-    return f"{type(problem).__name__}: {' '.join(str(problem).split())[:300]}"
+    return f"{type(problem).__name__}: {cut(' '.join(str(problem).split()), 300)}"

@@ -8,6 +8,7 @@ from typing import Any
 from seatrial.clients.kube import Kube
 from seatrial.clients.looking import Malformed
 from seatrial.model.errors import Unreachable
+from seatrial.model.known import cut
 from seatrial.model.target import Secret
 
 CONTAINER = "galera"
@@ -107,4 +108,4 @@ def _plain(cell: str) -> str:
 def _told(text: str) -> str:
     """Return the line that says what went wrong; never the statement, which the tool repeats: it may be secret."""
     lines = [line.strip() for line in text.splitlines()]
-    return next((line for line in lines if line.startswith("ERROR ")), "(no word of why)")[:300]
+    return cut(next((line for line in lines if line.startswith("ERROR ")), "(no word of why)"), 300)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
-REMOVED = "[removed: looked like a secret]"
+from seatrial.model.known import REMOVED
 
 # Secrets wherever they stand, also inside escaped HTML or JSON.
 _SHAPES = re.compile(
@@ -117,12 +116,6 @@ def may_hold(text: str) -> bool:
         or ("-p" in lowered and ("mysql" in lowered or "mariadb" in lowered))
         or _TOKEN_OF_GITHUB.search(text)
     )
-
-
-def without(texts: Iterable[str], text: str) -> str:
-    """Return the text without these texts; what was removed before stays as it is."""
-    wanted = "|".join((re.escape(REMOVED), *map(re.escape, texts)))
-    return re.sub(wanted, REMOVED, text)
 
 
 def without_shapes(text: str) -> str:

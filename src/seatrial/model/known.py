@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
+REMOVED = "[removed: looked like a secret]"
 SHORTEST = 6
 """Shorter texts are not looked for: they would be found in half of all words."""
 _SHORTEST_NUMBER = 8
@@ -50,6 +51,13 @@ class Known:
             self._told.add(text)
             # The longest first: one that holds another is to be found whole.
             self._forms = tuple(sorted(found.union(self._forms), key=lambda form: (-len(form), form)))
+
+    def taken_out_of(self, text: str) -> str:
+        """Return the text with a mark in place of each known secret; a mark that stands there already is kept."""
+        present = [form for form in self._forms if form in text]
+        if not present:
+            return text
+        return re.sub("|".join(map(re.escape, (REMOVED, *present))), REMOVED, text)
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -104,3 +112,8 @@ def _forms(text: str) -> Iterator[str]:
 
 KNOWN = Known()
 """What this process knows."""
+
+
+def cut(text: str, most: int) -> str:
+    """Return at most so much of a text's beginning; a known secret is taken out before: half of one is not found."""
+    return KNOWN.taken_out_of(text)[:most] if len(text) > most else text
