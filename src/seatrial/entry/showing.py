@@ -122,18 +122,33 @@ class Progress:
         return f"{self._elapsed()} {escape(self._doing)} ({step} s{left})"
 
 
-class _Careful(Console):
+class Careful(Console):
     """A console on which no text, whoever wrote it, shows a secret or controls the terminal."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render as Rich does; control codes are its own, texts are the deployment's."""
+        """Render as Rich does, line by line; control codes are its own, texts are the deployment's."""
+        line: list[Segment] = []
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(shown(segment.text), segment.style)
+            if not segment.control:
+                line.append(segment)
+            if segment.control or segment.text.endswith("\n"):
+                yield from _shown(line)
+                line = []
+            if segment.control:
+                yield segment
+        yield from _shown(line)
+
+
+def _shown(line: list[Segment]) -> list[Segment]:
+    """Return a line as it may be shown; one that may not loses its styles, for a secret may be in several of them."""
+    text = "".join(segment.text for segment in line)
+    safe = shown(text)
+    return line if safe == text else [Segment(safe, line[0].style)]
 
 
 def console(*, error: bool = False) -> Console:
     """Return where a command writes: colours and live lines only on a terminal; no line is broken for its length."""
-    return _Careful(file=sys.stderr if error else sys.stdout, highlight=False, soft_wrap=True)
+    return Careful(file=sys.stderr if error else sys.stdout, highlight=False, soft_wrap=True)
 
 
 def counts(verdicts: Iterable[Verdict]) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.clients.looking import Malformed
 from seatrial.model.errors import Unreachable
+from seatrial.model.known import cut
 
 if TYPE_CHECKING:
     from seatrial.clients.deployment import Deployment
@@ -181,7 +182,7 @@ def _run(
     if answer.status != 0:
         if _NO_SHELL.search(answer.stderr):
             raise NoShell(f"{place} has no /bin/sh")
-        raise Unreachable(f"could not look at the processes of {place}: {answer.stderr[:200]}")
+        raise Unreachable(f"could not look at the processes of {place}: {cut(answer.stderr, 200)}")
     seen = parse(answer.stdout)
     if seen.late:
         raise TooLate(f"the command took too long to reach {place}; no signal was sent")
