@@ -262,16 +262,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if trial is None or trial.session is None:
         return
     terminalreporter.section("seatrial")
-    if trial.left:
-        terminalreporter.write_line(f"NOT RESTORED: {trial.failure or 'see the journal'}", red=True)
-        terminalreporter.write_line(f"take it back with: seatrial undo {trial.session.folder.path}", red=True)
-    for verdict in trial.session.verdicts():
-        terminalreporter.write_line(f"{verdict.outcome.value:<14} {verdict.requirement}: {verdict.because}")
-    for left_out in trial.not_tried.values():
-        terminalreporter.write_line(
-            f"{'not tried':<14} {', '.join(left_out.requirements)}: {left_out.why}", yellow=True
-        )
-    terminalreporter.write_line(f"report: {trial.session.folder.html}")
+    from seatrial.entry.showing import closing_lines  # noqa: PLC0415  (pytest is on the command line of much else)
+
+    for line in closing_lines(trial.session.folder.path):
+        terminalreporter.write_line(line)
 
 
 def _keep(tag: str, function: Any) -> None:
