@@ -28,7 +28,8 @@ from kubernetes.config.kube_config import KubeConfigLoader
 
 from seatrial.clients.kubeconfig import Kubeconfig
 from seatrial.model.errors import BadInput, NotPermitted, Problem
-from seatrial.model.target import Kubernetes, Secret
+from seatrial.model.known import KNOWN
+from seatrial.model.target import Kubernetes
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where Kubernetes puts the account of a pod."""
@@ -57,7 +58,7 @@ class Login:
         """Return the headers that say who we are; a token that is about to end has been renewed before."""
         with self._lock:
             if self._helper is not None and (token := self._helper.token()) is not None:
-                self.configuration.api_key["BearerToken"] = f"Bearer {Secret(token).reveal()}"
+                self.configuration.api_key["BearerToken"] = f"Bearer {token}"
             try:
                 return self._headers()
             except _ODD as problem:
@@ -94,7 +95,10 @@ class Login:
 
     def _headers(self) -> dict[str, str]:
         # This asks the client's own hook as well: tokens of a pod's account are read again as they rotate.
-        return {a["key"]: a["value"] for a in self.configuration.auth_settings().values() if a["value"]}
+        headers = {a["key"]: a["value"] for a in self.configuration.auth_settings().values() if a["value"]}
+        for value in headers.values():
+            KNOWN.tell(value.rpartition(" ")[2])  # "Bearer X"
+        return headers
 
     def _load(self) -> _Loaded:
         configuration = Configuration()
@@ -111,7 +115,6 @@ class Login:
         except _ODD as problem:
             accepted = "a readable kubeconfig with that context, its cluster and its user"
             raise BadInput([Problem(f"kubernetes: {self.where}", _short(problem), accepted)]) from problem
-        Secret(configuration.api_key.get("BearerToken", "").rpartition(" ")[2])  # known from here on
         return _Loaded(configuration, helper)
 
     def _load_service_account(self, configuration: Any) -> None:

@@ -127,13 +127,28 @@ class Progress:
         return f"{self._elapsed()} {escape(self._doing)} ({step} s{left})"
 
 
-class _Careful(Console):
+class Careful(Console):
     """A console on which no text, whoever wrote it, shows a secret or controls the terminal."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render as Rich does; control codes are its own, texts are the deployment's."""
+        """Render as Rich does, line by line; control codes are its own, texts are the deployment's."""
+        line: list[Segment] = []
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(shown(segment.text), segment.style)
+            if not segment.control:
+                line.append(segment)
+            if segment.control or segment.text.endswith("\n"):
+                yield from _shown(line)
+                line = []
+            if segment.control:
+                yield segment
+        yield from _shown(line)
+
+
+def _shown(line: list[Segment]) -> list[Segment]:
+    """Return a line as it may be shown; one that may not loses its styles, for a secret may be in several of them."""
+    text = "".join(segment.text for segment in line)
+    safe = shown(text)
+    return line if safe == text else [Segment(safe, line[0].style)]
 
 
 def console(*, error: bool = False) -> Console:
@@ -141,7 +156,7 @@ def console(*, error: bool = False) -> Console:
 
     Colours and live lines only on a terminal, whose lines are broken between words; in a pipe no line is broken.
     """
-    made = _Careful(file=sys.stderr if error else sys.stdout, highlight=False)
+    made = Careful(file=sys.stderr if error else sys.stdout, highlight=False)
     made.soft_wrap = not made.is_terminal
     return made
 
@@ -151,5 +166,5 @@ def closing_lines(folder: Path) -> list[str]:
     from seatrial.reporting import show  # noqa: PLC0415  (drawing is loaded only when a run has ended)
 
     out = io.StringIO()
-    show(folder, _Careful(file=out, highlight=False, soft_wrap=True, no_color=True))
+    show(folder, Careful(file=out, highlight=False, soft_wrap=True, no_color=True))
     return out.getvalue().splitlines()
