@@ -85,7 +85,9 @@ class Platform:
         self._asked(f"get {kind} {name}")
         return copy.deepcopy(self.objects.get((kind.split(".", maxsplit=1)[0], namespace, name)))
 
-    def list(self, kind: str, *, namespace: str | None = None, labels: str | None = None) -> list[dict[str, Any]]:
+    def list(
+        self, kind: str, *, namespace: str | None = None, labels: str | None = None, content: bool = True
+    ) -> list[dict[str, Any]]:
         self._asked(f"list {kind}")
         plain = kind.split(".", maxsplit=1)[0]
         wanted = dict(part.split("=", 1) for part in labels.split(",")) if labels else {}
@@ -482,7 +484,7 @@ class Deployment:
     def __init__(self, platform: Platform, **target: Any) -> None:
         self.kube: Any = platform
         self.openstack: Any = Projects(platform)
-        kubernetes, cloud = Kubernetes(Path("kubeconfig")), Cloud(Path("clouds.yaml"), "cloud")
+        kubernetes, cloud = Kubernetes((Path("kubeconfig"),)), Cloud(Path("clouds.yaml"), "cloud")
         own = {"grant": Grant.DISRUPT, "limits": Limits({"*": 9}), **target}
         self.target = Target(own.pop("name", "fake"), kubernetes, cloud, **own)
 

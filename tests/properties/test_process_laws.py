@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatrial.clients.kube_exec import ExecResult
 from seatrial.faults import build, proc
 from seatrial.faults.process import KillProcess, PauseProcess
 from seatrial.journal.codec import decode, encode
@@ -18,7 +20,9 @@ from tests.unit.containers import Box, Containers, Deployment
 
 ONE = Selector("galera", Pick.NAMED, "openstack-galera-0")
 FAULTS = [KillProcess(ONE), PauseProcess(ONE)]
-EVENTS = ("nothing", "nothing", "restart", "replace", "down", "lag", "catch up", "fork", "orphan", "end", "killed")
+EVENTS = ("restart", "replace", "down", "lag", "catch up", "fork", "orphan", "end", "killed", "stalls", "arrives")
+HAPPENS = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(EVENTS)), max_size=6)
+"""Each after so many requests at which nothing happens."""
 
 
 class HarnessKilled(BaseException):
@@ -33,8 +37,25 @@ class Platform(Containers):
         self._events: Iterator[str] = iter(events)
         self.between = self._happens
         self.boxes: list[Box] = [self.box()]
+        self.stalled: list[tuple[str, Sequence[str], str | None]] = []
+        """Commands that were given up, and may reach their container all the same."""
 
-    def _happens(self, request: str) -> None:
+    def exec(
+        self, pod: str, argv: Sequence[str], *, namespace: str, container: str | None = None, **_: Any
+    ) -> ExecResult:
+        if self._happens("exec") != "stalls":
+            return self.inside(pod, argv, container)
+        self.stalled.append((pod, argv, container))
+        raise Unreachable("no answer in time")
+
+    def arrive(self) -> None:
+        """Let everything that was given up come through, later than anybody waited for it."""
+        self.uptime_s += 30
+        while self.stalled:
+            with suppress(Unreachable):
+                self.inside(*self.stalled.pop())
+
+    def _happens(self, request: str) -> str:
         event = next(self._events, "quiet")
         box = self.box()
         if event == "killed":
@@ -52,6 +73,9 @@ class Platform(Containers):
             self.add(box, "worker", parent=7 if event == "fork" else proc.INIT)
         elif event == "end" and box.running and 8 in box.processes:
             del box.processes[8]
+        elif event == "arrives":
+            self.arrive()
+        return event
 
 
 def alive(platform: Platform) -> dict[tuple[str, int, int], str]:
@@ -94,12 +118,8 @@ def take_back(platform: Platform, injection: Injection) -> bool:
     return False
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.kind)
-@given(events=st.lists(st.sampled_from(EVENTS), max_size=30), stopped=st.booleans(), held=st.booleans())
-def test_only_what_was_prepared_is_hurt_and_nothing_stays_so(
-    fault: KillProcess | PauseProcess, events: list[str], stopped: bool, held: bool
-) -> None:
-    """Containers and pods are replaced, the API lags, processes come and go, the harness is killed: between any two."""
+def obeys(fault: KillProcess | PauseProcess, events: Sequence[str], *, stopped: bool, held: bool) -> None:
+    """Carry a fault out and take it back; then look what was hurt, and what is left."""
     platform = Platform(events)
     owners: set[tuple[str, int, int]] = set()
     if stopped:
@@ -108,6 +128,9 @@ def test_only_what_was_prepared_is_hurt_and_nothing_stays_so(
     injection = carry_out(platform, fault, held)
     if injection is not None:
         assert take_back(platform, injection)
+    before = alive(platform)
+    platform.arrive()
+    assert alive(platform) == before
     prepared = injection.recipe["processes"][0] if injection is not None else {}  # type: ignore[index]
     hurting = [sent for sent in platform.sent if sent.signal in ("STOP", "KILL")]
     assert all(sent.container == prepared["container_id"] for sent in hurting)
@@ -117,13 +140,19 @@ def test_only_what_was_prepared_is_hurt_and_nothing_stays_so(
     assert {process for process, state in after.items() if state == "T"} == owners & after.keys()
 
 
-@given(after=st.integers(0, 12), what=st.sampled_from(["restart", "replace"]), workers=st.integers(0, 3))
-def test_nothing_that_runs_after_a_replacement_has_got_a_signal(after: int, what: str, workers: int) -> None:
-    """One replacement, at any request of a whole trial: the new container's processes never hear of it."""
-    platform = Platform(["nothing"] * after + [what])
-    for _ in range(workers):
-        platform.add(platform.box(), "worker")
-    injection = carry_out(platform, PauseProcess(ONE), held=True)
-    assert injection is None or take_back(platform, injection)
-    known = injection.recipe["processes"][0]["container_id"] if injection is not None else None  # type: ignore[index]
-    assert {sent.container for sent in platform.sent} <= {known}
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.kind)
+@given(happens=HAPPENS, stopped=st.booleans(), held=st.booleans())
+def test_only_what_was_prepared_is_hurt_and_nothing_stays_so(
+    fault: KillProcess | PauseProcess, happens: list[tuple[int, str]], stopped: bool, held: bool
+) -> None:
+    """Containers are replaced, the API lags, commands arrive late, processes come and go, the harness is killed."""
+    events = [event for gap, what in happens for event in (*["nothing"] * gap, what)]
+    obeys(fault, events, stopped=stopped, held=held)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.kind)
+@pytest.mark.parametrize("what", EVENTS)
+def test_one_thing_may_happen_at_any_request_of_a_trial(fault: KillProcess | PauseProcess, what: str) -> None:
+    """From preparing to the last look: 24 requests cover it."""
+    for request in range(24):
+        obeys(fault, ["nothing"] * request + [what], stopped=True, held=True)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from seatrial.journal import shapes
 from seatrial.journal.printable import SHOWN_AS, printable
-from seatrial.journal.shapes import REMOVED
 from seatrial.journal.sieve import Sieve, shown
-from seatrial.model.known import Known
+from seatrial.model.known import REMOVED, Known, cut
 from seatrial.model.observation import Json
+from seatrial.model.target import Secret
 
 # Words that the patterns know, so that texts come close to them, and on both sides of them.
 NAMING = ("password", "passwd", "PASS", "token", "secret", "clientSecret", "osp-secret", "OS_PASSWORD", "api_key")
@@ -164,3 +164,13 @@ def test_a_control_sequence_is_one_mark() -> None:
 def test_an_escape_does_not_hide_a_secret() -> None:
     """What reads as a password once its colours are gone is treated as one."""
     assert "hunter2secret" not in shown("password=\x1b[31mhunter2secret\x1b[0m")
+
+
+@given(st.integers(0, 60), st.text("ab ", max_size=30))
+def test_a_text_that_is_cut_holds_no_half_of_a_secret(most: int, before: str) -> None:
+    """Half of a secret would not be found any more by who writes it down."""
+    Secret("cut-secret-0123456789")
+    text = f"{before}cut-secret-0123456789 and more"
+    left = cut(text, most)
+    assert len(left) <= most or left == text
+    assert left == text or "cut-" not in left

@@ -74,6 +74,7 @@ class Containers:
         self._ticks, self._ids = itertools.count(1000, 10), itertools.count(1)
         self.pods = {f"{self.workload}-{i}": self._pod(f"{self.workload}-{i}") for i in range(pods)}
         self.sent: list[Sent] = []
+        self.uptime_s = 1000.0
         self.between: Callable[[str], None] = lambda request: None
         """Called before each request: what happens on the platform meanwhile."""
         self.seen: dict[str, dict[str, Any] | None] | None = None
@@ -132,11 +133,15 @@ class Containers:
         self, pod: str, argv: Sequence[str], *, namespace: str, container: str | None = None, **_: Any
     ) -> ExecResult:
         self.between("exec")
+        return self.inside(pod, argv, container)
+
+    def inside(self, pod: str, argv: Sequence[str], container: str | None) -> ExecResult:
+        """Run what an exec brings, now."""
         assert list(argv[:4]) == ["/bin/sh", "-c", proc.SCRIPT, "sh"]
         box = self.pods[pod].boxes[container or ""] if pod in self.pods else None
         if box is None or not box.running:
             raise Unreachable("the platform answered 500: container not found")
-        return run_script(box, argv, self.sent)
+        return run_script(box, argv, self.sent, uptime_s=self.uptime_s)
 
     def _pod(self, name: str) -> Pod:
         return Pod(name, f"uid-{next(self._ids)}", {container: self._box() for container in self.names})
@@ -180,13 +185,15 @@ class Containers:
         return Inventory(NOW, (), (one,), (), (), (), ())
 
 
-def run_script(box: Box, argv: Sequence[str], sent: list[Sent]) -> ExecResult:
+def run_script(box: Box, argv: Sequence[str], sent: list[Sent], *, uptime_s: float = 1000.0) -> ExecResult:
     """Do in a container what /bin/sh does with the script of faults."""
     if not box.shell:
         return ExecResult("", 'exec: "/bin/sh": stat /bin/sh: no such file or directory', 128)
-    signal, expected, *targets = argv[4:]
-    told = [f"init {box.processes[1].started}"] + ["shell"] * box.init_is_shell
-    if expected in ("", str(box.processes[1].started)):
+    signal, expected, latest, *targets = argv[4:]
+    told = [f"init {box.processes[1].started}", f"uptime {uptime_s:.2f}", *["shell"] * box.init_is_shell]
+    if latest and int(uptime_s) > int(latest):
+        told.append("late")
+    elif expected in ("", str(box.processes[1].started)):
         told += [_signalled(box, signal, target, sent) for target in targets]
     if not box.running:
         raise Unreachable("exec broke off without a status")

@@ -13,7 +13,7 @@ from seatrial.engine import belonging as module
 from seatrial.engine import preflight
 from seatrial.engine.belonging import belonging
 from seatrial.engine.preflight import State
-from seatrial.model.errors import Unreachable
+from seatrial.model.errors import NotPermitted, Unreachable
 from seatrial.model.target import Cloud, Grant, Kubernetes, Target
 
 SVC = "https://keystone-internal.openstack.svc:5000"
@@ -52,7 +52,7 @@ def deployment(
         return catalog
 
     kube = SimpleNamespace(kinds=lambda: kinds, list=lambda kind, namespace: named[kind])
-    target = Target("t", Kubernetes(Path("kubeconfig"), "admin"), Cloud(Path("clouds.yaml"), "prod"))
+    target = Target("t", Kubernetes((Path("kubeconfig"),), "admin"), Cloud(Path("clouds.yaml"), "prod"))
     return SimpleNamespace(kube=kube, openstack=SimpleNamespace(catalog=told), target=target)
 
 
@@ -116,3 +116,21 @@ def test_a_cloud_that_is_silent_limits_who_looks_and_stops_who_changes() -> None
     silent = deployment(Unreachable("no answer"))
     assert preflight._belonging(silent, Grant.OBSERVE).state is State.LIMITED
     assert preflight._belonging(silent, Grant.MUTATE).state is State.UNREACHABLE
+
+
+def test_what_may_not_be_read_leaves_the_rest_to_show_it() -> None:
+    """An account without the operators' resources is not taken for one of another deployment."""
+    found = deployment(
+        catalogue("http://192.0.2.80:5000"),
+        services=(service("k", externalIPs=["192.0.2.80"]),),
+        registered=("svc-of-another",),
+    )
+    listed = found.kube.list
+
+    def denied(kind: str, namespace: str) -> Any:
+        if kind == "KeystoneService":
+            raise NotPermitted("no")
+        return listed(kind, namespace)
+
+    found.kube.list = denied
+    assert belonging(found).shown

@@ -93,7 +93,7 @@ def test_nothing_of_what_is_in_it_is_kept() -> None:
     """A ConfigMap may hold passwords; the journal knows its name, its identity and our key."""
     injection = prepared(Platform())
     assert "hunter2" not in json.dumps(encode(injection))
-    assert set(injection.recipe) == {"object_kind", "name", "namespace", "uid", "version", "key"}
+    assert set(injection.recipe) == {"object_kind", "name", "namespace", "uid", "version", "added"}
     assert injection.subjects == (SUBJECT,)
     assert injection.costs == {SUBJECT: 0}
 
@@ -167,7 +167,7 @@ def test_one_that_is_not_there_is_not_tried() -> None:
 def test_a_damaged_recipe_reaches_no_key_but_ours(key: Any) -> None:
     platform = Platform()
     injection = prepared(platform)
-    broken = Injection("i-1", FAULT.kind, FAULT.parameters(), injection.subjects, {**injection.recipe, "key": key})
+    broken = Injection("i-1", FAULT.kind, FAULT.parameters(), injection.subjects, {**injection.recipe, "added": key})
     with pytest.raises(BadInput):
         FAULT.undo(platform.deployment, broken, 0.0)
     assert platform.keys == {"10.conf"}

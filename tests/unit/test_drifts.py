@@ -34,7 +34,10 @@ def cloud(*services: ServiceObject, resources: tuple[Resource, ...] = ()) -> Inv
     """The small deployment of the other tests, with these Services, and with OVN."""
     whole = eyes.inventory()
     northd = replace(eyes.resource("OVNNorthd", "ovnnorthd", 1, group="ovn.openstack.org"), uid="u-northd")
-    return replace(whole, services=services, resources=(*whole.resources, northd, *resources))
+    owner = Owner("OVNNorthd", "ovnnorthd", "u-northd")
+    made = eyes.component("ovn", "ovn-northd", kind="StatefulSet", role=Role.WORKER, pods=["ovn-northd-0"], owner=owner)
+    components = (*whole.components, made)
+    return replace(whole, services=services, components=components, resources=(*whole.resources, northd, *resources))
 
 
 def deleted(inventory: Inventory) -> list[str]:
@@ -170,6 +173,18 @@ def test_what_no_operator_owns_is_left_alone() -> None:
     assert (
         drifts(orphaned, [ConfigMap("custom", "openstack", ""), ConfigMap("metrics", "openstack", "u-metrics")]) == []
     )
+
+
+def test_a_broker_that_another_operator_deploys_is_not_tried_with_a_key() -> None:
+    """Before 18.0 FR6 the RabbitMq only asks for a RabbitmqCluster, and nobody watches its own ConfigMap."""
+    key = [ConfigMap("rabbitmq-config-data", "openstack", "u-rabbitmq")]
+    inventory = cloud()
+    assert [drift.change for drift in drifts(inventory, key)] == [Change.FOREIGN_KEY, Change.REPLICAS]
+    older = Owner("RabbitmqCluster", "rabbitmq", "u-cluster")
+    components = tuple(
+        replace(c, owners=(older, *c.owners)) if c.service == "rabbitmq" else c for c in inventory.components
+    )
+    assert [drift.change for drift in drifts(replace(inventory, components=components), key)] == [Change.REPLICAS]
 
 
 def test_the_drift_of_a_small_cloud() -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,51 +20,17 @@ from seatrial.load.runner import Load, profiles, running
 from seatrial.model.errors import BadInput
 from seatrial.model.journal import EventKind
 from seatrial.model.target import Cloud, Kubernetes, Target
-
-PASSWORD = "a-password-that-nobody-may-see"
-
-
-class _Keystone(http.server.BaseHTTPRequestHandler):
-    """Says yes to everything that the load test asks of Keystone."""
-
-    def do_GET(self) -> None:
-        self._say(200)
-
-    def do_DELETE(self) -> None:
-        self._say(204)
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self._say(201)
-
-    def _say(self, status: int) -> None:
-        body = json.dumps({"project": {"id": "p1"}}).encode() if status != 204 else b""
-        self.send_response(status)
-        self.send_header("X-Subject-Token", "t")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+from tests.unit.small_keystone import PASSWORD, Keystone
+from tests.unit.small_platform import serving
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> Iterator[Target]:
     """A target whose cloud is a small server of this process."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Keystone)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    auth = {
-        "auth_url": f"http://127.0.0.1:{server.server_address[1]}/v3",
-        "username": "admin",
-        "password": PASSWORD,
-        "project_name": "admin",
-    }
-    clouds = tmp_path / "clouds.yaml"
-    clouds.write_text(json.dumps({"clouds": {"small": {"auth": auth}}}))
-    yield Target("small", Kubernetes((tmp_path / "none",)), Cloud(clouds, "small"))
-    server.shutdown()
-    server.server_close()
+    with serving(keystone := Keystone()):
+        clouds = tmp_path / "clouds.yaml"
+        clouds.write_text(json.dumps({"clouds": {"small": keystone.entry()}}))
+        yield Target("small", Kubernetes((tmp_path / "none",)), Cloud(clouds, "small"))
 
 
 def test_figures_arrive_while_it_runs_and_it_ends_when_told(target: Target, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,7 +68,7 @@ def test_a_container_that_is_replaced_between_two_rounds_is_left_alone() -> None
     platform = Containers()
     platform.add(platform.box(), "worker")
     deployment, injection = prepared(platform)
-    in_between(platform, "exec", 2, platform.replace)
+    in_between(platform, "exec", 3, platform.replace)
     with pytest.raises(Unreachable, match="another container"):
         PAUSE.inject(deployment, injection)
     assert states(platform) == {1: "S", 7: "S"}
@@ -113,7 +114,7 @@ def test_what_was_born_meanwhile_is_frozen_too_and_what_its_owner_stopped_stays_
     held = platform.add(box, "held-by-its-owner", state="T")
     deployment, injection = prepared(platform)
     first = platform.add(box, "born-before")
-    in_between(platform, "exec", 2, lambda: platform.add(box, "born-between", parent=first))
+    in_between(platform, "exec", 3, lambda: platform.add(box, "born-between", parent=first))
     PAUSE.inject(deployment, injection)
     assert states(platform) == {1: "S", 7: "T", held: "T", first: "T", first + 1: "T"}
     look = PAUSE.holds(deployment, injection)
@@ -184,6 +185,17 @@ def test_a_container_that_is_being_started_is_not_an_answer() -> None:
     assert PAUSE.gone(deployment, injection).so
 
 
+def test_nothing_frozen_is_not_yet_a_whole_component() -> None:
+    """Another member that did not survive the freeze is part of the hurt."""
+    platform = Containers(pods=2)
+    deployment, injection = prepared(platform)
+    platform.box("openstack-galera-1").running = False
+    PAUSE.undo(deployment, injection, 0.0)
+    assert not PAUSE.gone(deployment, injection).so
+    platform.restart("openstack-galera-1")
+    assert PAUSE.gone(deployment, injection).so
+
+
 def test_a_pod_that_is_gone_for_good_is_gone() -> None:
     """Nothing of it can be frozen; whether its component is whole is another question."""
     platform = Containers(pods=2)
@@ -212,6 +224,19 @@ def test_what_was_prepared_and_never_carried_out_is_undone_at_once(fault: KillPr
     again.undo(deployment, injection, 0.0)  # type: ignore[arg-type]
     assert again.gone(deployment, injection).so  # type: ignore[arg-type]
     assert platform.sent == []
+
+
+def test_a_recipe_of_an_earlier_version_is_taken_back_by_what_it_holds() -> None:
+    """Without the start of process 1, the container's identity is all that there is."""
+    platform = Containers()
+    deployment, injection = prepared(platform)
+    PAUSE.inject(deployment, injection)
+    [target] = injection.recipe["processes"]  # type: ignore[misc]
+    known = {key: value for key, value in target.items() if key not in ("init", "roots", "stopped")}
+    old = replace(injection, recipe={**injection.recipe, "processes": [known]})
+    PAUSE.undo(deployment, old, 0.0)
+    assert states(platform) == {1: "S", 7: "S"}
+    assert PAUSE.gone(deployment, old).so
 
 
 # -- killed ------------------------------------------------------------------------------------------------------------
@@ -380,7 +405,7 @@ def test_what_is_not_the_discovered_pod_any_more_is_not_prepared(when: str) -> N
 
 def seen(text: str, *, script: bool = False) -> proc.Seen:
     lines = [f"process {line}" for line in text.splitlines()]
-    return proc.parse("\n".join(["init 100", *["shell"] * script, *lines, "end"]))
+    return proc.parse("\n".join(["init 100", "uptime 5.00", *["shell"] * script, *lines, "end\n"]))
 
 
 LISTING = """\
@@ -429,10 +454,18 @@ def test_a_shell_as_process_one_runs_the_server_that_is_known_for_its_container(
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "end", "init x\nend", "init 100\nprocess 1 0 S 100 init", "init 100\nprocess 1 0 S\nend", "init 1\nx\nend"],
+    "text", ["", "end\n", "init x\nuptime 5.00\nend\n", "init 1\nend\n", "init 1\nuptime 5.00\nx\nend\n"]
 )
-def test_half_a_list_is_no_list(text: str) -> None:
-    """An answer that was cut off must not look as if nothing else ran."""
+def test_what_is_no_list_is_not_read_as_one(text: str) -> None:
+    """A foreign answer is as good as none."""
     with pytest.raises(Unreachable):
         proc.parse(text)
+
+
+def test_half_a_list_is_no_list() -> None:
+    """An answer that was cut off anywhere must not look as if nothing else ran."""
+    text = "init 100\nuptime 5.00\nshell\nsent 7 1 a\nprocess 1 0 S 100 init\nprocess 7 1 T 105 a b\nend\n"
+    assert len(proc.parse(text).processes) == 2
+    for length in range(len(text)):
+        with pytest.raises(Unreachable):
+            proc.parse(text[:length])

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +203,7 @@ def test_a_name_may_hold_anything(started: Started) -> None:
     daemon = proc.daemon(seen)
     assert isinstance(daemon, proc.Process)
     assert daemon.name == "a) S 1\\c b"
-    seen = proc.send(deployment, PLACE, "STOP", [daemon], init_started=seen.init_started)
+    seen = proc.send(deployment, PLACE, "STOP", [daemon], after=seen)
     assert seen.refused == ()
     assert frozen(platform, daemon)
 
@@ -225,22 +225,37 @@ def test_only_who_was_meant_gets_a_signal(started: Started, what: str) -> None:
     platform = started(below_a_shell(SERVER))
     deployment: Any = Deployment(platform)
     seen = proc.look(deployment, PLACE)
-    init, (daemon, worker, other) = seen.init_started, proc.descendants(seen)
+    daemon, worker, other = proc.descendants(seen)
     wrong = {
         "start": proc.Process(daemon.pid, 1, "S", daemon.started + 1, daemon.name),
         "name": proc.Process(daemon.pid, 1, "S", daemon.started, "another"),
         "number": proc.Process(9999, 1, "S", daemon.started, daemon.name),
     }
     if what == "start of process 1":
+        another = replace(seen, init_started=seen.init_started + 1)
         with pytest.raises(proc.NotTheSame, match="no signal was sent"):
-            proc.send(deployment, PLACE, "KILL", [worker, daemon], init_started=init + 1)
+            proc.send(deployment, PLACE, "KILL", [worker, daemon], after=another)
     else:
-        seen = proc.send(deployment, PLACE, "KILL", [wrong[what], worker], init_started=init)
+        seen = proc.send(deployment, PLACE, "KILL", [wrong[what], worker], after=seen)
         assert [refused.split(" (pid ")[0] for refused in seen.refused] == [wrong[what].name]
     seen = proc.look(deployment, PLACE)
     assert seen[daemon.identity] is not None
     assert seen[other.identity] is not None
     assert (seen[worker.identity] is not None) == (what == "start of process 1")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_command_that_comes_after_it_was_given_up_does_nothing(started: Started) -> None:
+    """Nobody would continue what it freezes: who sent it has taken everything back by then."""
+    platform = started(below_a_shell(SERVER))
+    deployment: Any = Deployment(platform)
+    seen = proc.look(deployment, PLACE)
+    uptime_s = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    assert 0 <= uptime_s - seen.uptime_s < 60
+    long_ago = replace(seen, uptime_s=seen.uptime_s - 31)
+    with pytest.raises(proc.TooLate, match="no signal was sent"):
+        proc.send(deployment, PLACE, "STOP", proc.descendants(seen), after=long_ago)
+    assert platform.stopped() == []
 
 
 @pytest.mark.parametrize("shell", SHELLS)

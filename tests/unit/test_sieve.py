@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.journal.shapes import REMOVED
 from seatrial.journal.sieve import clean, clean_finished, clean_json
+from seatrial.model.known import REMOVED
 
 SECRET = st.text(st.sampled_from("abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"), min_size=12, max_size=40)
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nabc+/=\n-----END RSA PRIVATE KEY-----"
@@ -103,6 +103,8 @@ def test_a_secret_is_known_by_its_shape_alone(text: str) -> None:
         "tls: secretName cert-keystone-internal-svc, bundle secret: combined-ca-secret",
         "token: /var/run/secrets/kubernetes.io/serviceaccount/token",
         "label key=app",
+        """kubectl patch configmap -n openstack mariadb --type=merge -p '{"data":{"seatrial-canary-0a1b2c3d":null}}'""",
+        "kubectl exec -n openstack rabbitmq-server-0 -- rabbitmqctl delete_user seatrial_0a1b2c3d",
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
     ],
 )

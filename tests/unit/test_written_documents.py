@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from seatrial import waiting
 from seatrial.catalogue.document import TooMuch, parse, plain
-from seatrial.entry.target import load_target
+from seatrial.entry.target import _Target, load_target
 from seatrial.model.errors import BadInput
 
 
@@ -82,3 +83,16 @@ def test_a_budget_is_a_number_up_to_ten_times_the_default(name: str, value: floa
     else:
         with pytest.raises(BadInput, match=f"budgets.{name}"):
             waiting.budgets({name: value})
+
+
+def test_the_reference_names_every_key_and_budget() -> None:
+    """docs/target.md: each key of the schema, and each budget with its default and what it limits."""
+    text = (Path(__file__).parents[2] / "docs/target.md").read_text()
+    for name, deadline in waiting.DEADLINES.items():
+        assert f"| `{name}` | {deadline.seconds:g} | {deadline.meaning} |" in text
+    for name, field in _Target.model_fields.items():
+        parts = (field.annotation, *get_args(field.annotation))
+        below = [key for part in parts if name != "waivers" for key in getattr(part, "model_fields", ())]
+        keys = [f"{name}.{key}" for key in below] or [name]
+        for key in keys:
+            assert f"| `{key}" in text, key

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
 
 import pytest
 
+from tests import leaks
 from tests.conftest import Lab
 from tests.trials import Trial, seatrial, try_out
 
@@ -61,24 +61,17 @@ def test_judging_again_gives_the_same_verdicts(trial: Trial) -> None:
 
 
 def test_no_secret_of_the_lab_is_in_the_run_folder(lab: Lab, trial: Trial) -> None:
-    """Every value of every Secret is looked for in every file."""
+    """Every confidential value of every Secret is looked for in every file, and in what the command said."""
     assert trial.folder is not None
-    texts = {file: file.read_bytes() for file in trial.folder.rglob("*") if file.is_file()}
-    public = {b"openstack", b"rabbitmq", b"5672", b"true", b"/", b"default"}
-    checked = 0
-    for secret in lab.get("secrets", "-A")["items"]:
-        if secret["type"] == "kubernetes.io/service-account-token":
-            continue
-        for key, encoded in (secret.get("data") or {}).items():
-            value = base64.b64decode(encoded)
-            confidential = any(word in key.lower() for word in ("pass", "key", "cookie", "token", "url", "credential"))
-            if not confidential or len(value) < 8 or value in public:
-                continue
-            checked += 1
-            for needle in (value, encoded.encode()):
-                found = [str(file.name) for file, text in texts.items() if needle in text]
-                assert not found, f"secret {secret['metadata']['name']}/{key} is in {found}"
-    assert checked > 5
+    secrets = leaks.of_lab(lab)
+    assert len(secrets) > 5
+    assert leaks.leaks([trial.folder], secrets, trial.said) == []
+
+
+def test_only_its_owner_can_read_the_run(trial: Trial) -> None:
+    """Names of everything in a deployment are in there."""
+    assert trial.folder is not None
+    assert leaks.open_to_others(trial.folder) == []
 
 
 def test_the_deployment_is_as_before(lab: Lab, trial: Trial) -> None:

@@ -55,7 +55,10 @@ def parse(text: str, name: str) -> Document:
     """Read one YAML document; raises BadInput for what is no YAML and for keys that stand twice."""
     lines: dict[Path, int] = {}
     problems: list[Problem] = []
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.YAMLError as error:
+        raise BadInput([Problem(name, "characters that are no text", "a YAML document in UTF-8")]) from error
     try:
         node = _composed(loader, text)
         if node is None:

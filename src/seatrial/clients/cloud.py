@@ -15,6 +15,7 @@ import yaml
 from openstack.config import OpenStackConfig
 
 from seatrial.model.errors import BadInput, Problem
+from seatrial.model.known import KNOWN, cut
 from seatrial.model.target import Cloud
 
 ANSWER_S = 10.0
@@ -23,6 +24,7 @@ _HANDED = (
     *("auth", "auth_type", "auth_methods", "region_name", "interface", "identity_api_version"),
     *("verify", "insecure", "cacert", "cert", "key", "force_ipv4"),
 )
+_SECRET = ("password", "token", "application_credential_secret", "passcode", "client_secret", "access_token")
 _ODD = (yaml.YAMLError, OSError, AttributeError, TypeError, ValueError, LookupError, ArithmeticError)
 
 
@@ -36,7 +38,7 @@ def region(cloud: Cloud) -> Any:
         config = OpenStackConfig(
             config_files=_names(files), secure_files=_names(cloud.secure), load_envvars=cloud.clouds_yaml is None
         )
-        return config.get_one(cloud=cloud.name, api_timeout=ANSWER_S)
+        return _with_known_secrets(config.get_one(cloud=cloud.name, api_timeout=ANSWER_S))
     except (sdk_errors.SDKException, keystone_errors.ClientException) as problem:
         raise BadInput([Problem(str(cloud), _short(problem), accepted)]) from problem
     except _ODD as problem:
@@ -52,7 +54,17 @@ def handed_on(found: Any) -> str:
 def taken_over(text: str) -> Any:
     """Return the configuration that was handed on; nothing else is looked at, no file and no variable."""
     written = json.loads(text)
-    return OpenStackConfig(load_yaml_config=False, load_envvars=False).get_one(**written, api_timeout=ANSWER_S)
+    config = OpenStackConfig(load_yaml_config=False, load_envvars=False)
+    return _with_known_secrets(config.get_one(**written, api_timeout=ANSWER_S))
+
+
+def _with_known_secrets(found: Any) -> Any:
+    """Return it, once the sieve knows what must not be written down of it."""
+    given = found.config.get("auth")
+    for key in _SECRET if isinstance(given, dict) else ():
+        if isinstance(given.get(key), str):
+            KNOWN.tell(given[key])
+    return found
 
 
 def _names(files: tuple[Path, ...]) -> list[str]:
@@ -60,4 +72,4 @@ def _names(files: tuple[Path, ...]) -> list[str]:
 
 
 def _short(problem: Exception) -> str:
-    return f"{type(problem).__name__}: {' '.join(str(problem).split())[:300]}"
+    return f"{type(problem).__name__}: {cut(' '.join(str(problem).split()), 300)}"

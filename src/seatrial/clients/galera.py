@@ -8,6 +8,7 @@ from typing import Any
 from seatrial.clients.kube import Kube
 from seatrial.clients.looking import Malformed
 from seatrial.model.errors import Unreachable
+from seatrial.model.known import cut
 from seatrial.model.target import Secret
 
 CONTAINER = "galera"
@@ -15,9 +16,17 @@ CONTAINER = "galera"
 PASSWORD_KEY = "DatabasePassword"  # noqa: S105  # the name of a key, not a password
 _LEGACY_KEY = "DbRootPassword"
 
-# The password travels on standard input: an argument or an environment of the exec would show in the pod's /proc
-# to everyone and in the platform's audit log. What follows on standard input is the SQL.
-_SCRIPT = "IFS= read -r MYSQL_PWD; export MYSQL_PWD; exec mysql -uroot --batch --default-character-set=utf8mb4"
+# The password travels on standard input, and what follows there is the SQL: an argument of the exec would show in the
+# pod's /proc to everyone and in the platform's audit log. From there it goes through a pipe, as a file of options that
+# is never on a disk: an environment could be read in /proc by whatever else runs as the same user. The shell's own
+# printf starts no process; a here-document would be a file to shells older than bash 5.1.
+_SCRIPT = (
+    "IFS= read -r password; exec 4<&0; "
+    """printf '[client]\\npassword="%s"\\n' "$password" | """
+    "mysql --defaults-extra-file=/dev/fd/3 -uroot --batch --default-character-set=utf8mb4 3<&0 0<&4 4<&-"
+)
+_SPECIAL = re.compile(r"([\\\"'])")
+"""In a file of options, within quotes."""
 # "ERROR 1146 (42S02) at line 1: ..."; numbers from 2000 on are the client's: it did not reach a server.
 _SERVER_ERROR = re.compile(r"ERROR (1\d{3}|[3-9]\d{3}) \([0-9A-Z]{5}\)")
 _UNESCAPE = {"\\n": "\n", "\\t": "\t", "\\0": "\0", "\\\\": "\\"}
@@ -53,7 +62,8 @@ def query(
 
     Raises ``SqlRefused`` when the server refuses one, ``Unreachable`` when there is no server to ask.
     """
-    stdin = f"{password.reveal()}\n{sql.rstrip().rstrip(';')};\n"
+    option = _SPECIAL.sub(r"\\\1", password.reveal())
+    stdin = f"{option}\n{sql.rstrip().rstrip(';')};\n"
     answer = kube.exec(
         pod, ["sh", "-c", _SCRIPT], namespace=namespace, container=CONTAINER, stdin=stdin, timeout_s=timeout_s
     )
@@ -98,4 +108,4 @@ def _plain(cell: str) -> str:
 def _told(text: str) -> str:
     """Return the line that says what went wrong; never the statement, which the tool repeats: it may be secret."""
     lines = [line.strip() for line in text.splitlines()]
-    return next((line for line in lines if line.startswith("ERROR ")), "(no word of why)")[:300]
+    return cut(next((line for line in lines if line.startswith("ERROR ")), "(no word of why)"), 300)

@@ -14,6 +14,7 @@ from seatrial.clients.kube import Kube
 from seatrial.clients.looking import Malformed
 from seatrial.model.errors import Unreachable
 from seatrial.model.inventory import Inventory, Replica, Role
+from seatrial.model.known import cut
 from seatrial.model.observation import Json
 
 _NO_PYTHON = frozenset({126, 127, 128})
@@ -71,7 +72,7 @@ def run_python(kube: Kube, place: Place, source: str, config: Json, *, timeout_s
     if answer.status != 0:
         # Only the last line: what comes before it quotes the script, and the script holds what it was given.
         lines = answer.stderr.strip().splitlines() or ["(nothing on stderr)"]
-        raise Unreachable(f"a script in {where} ended with {answer.status}: {lines[-1][:200]}")
+        raise Unreachable(f"a script in {where} ended with {answer.status}: {cut(lines[-1], 200)}")
     lines = answer.stdout.strip().splitlines()
     try:
         result: Json = json.loads(lines[-1])

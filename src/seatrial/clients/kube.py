@@ -20,6 +20,7 @@ from seatrial.clients.kube_exec import run as run_in_pod
 from seatrial.clients.kube_login import Login
 from seatrial.clients.unanswered import why
 from seatrial.model.errors import NotPermitted, SeatrialError, Unreachable
+from seatrial.model.known import cut
 from seatrial.model.target import Secret, Target
 
 Manifest: TypeAlias = dict[str, Any]
@@ -307,7 +308,7 @@ class Kube:
         try:
             message = str(json.loads(raw).get("message", ""))
         except (ValueError, AttributeError):
-            message = raw[:200].decode(errors="replace")
+            message = cut(raw.decode(errors="replace"), 200)
         if status == HTTPStatus.UNAUTHORIZED:
             where = self._login.where
             return NotPermitted(f"the platform does not accept the credentials of {where} (expired or revoked)")

@@ -25,6 +25,7 @@ import websocket
 from seatrial.clients.kube_login import Login
 from seatrial.clients.unanswered import why
 from seatrial.model.errors import NotPermitted, Unreachable
+from seatrial.model.known import cut
 
 _STDIN, _STDOUT, _STDERR, _STATUS = 0, 1, 2, 3
 _PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
@@ -235,7 +236,7 @@ def _status(data: bytes) -> tuple[int, str]:
         for cause in (answer.get("details") or {}).get("causes") or []:
             if cause.get("reason") == "ExitCode" and _NUMBER.fullmatch(str(cause.get("message", ""))):
                 return int(cause["message"]), ""
-        return _NOT_STARTED, str(answer.get("message", ""))[:300]
+        return _NOT_STARTED, cut(str(answer.get("message", "")), 300)
     except (ValueError, TypeError, AttributeError, RecursionError):
         return _NOT_STARTED, "malformed status"
 

@@ -28,6 +28,7 @@ from kubernetes.config.kube_config import KubeConfigLoader
 
 from seatrial.clients.kubeconfig import Kubeconfig
 from seatrial.model.errors import BadInput, NotPermitted, Problem
+from seatrial.model.known import KNOWN
 from seatrial.model.target import Kubernetes
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -94,7 +95,10 @@ class Login:
 
     def _headers(self) -> dict[str, str]:
         # This asks the client's own hook as well: tokens of a pod's account are read again as they rotate.
-        return {a["key"]: a["value"] for a in self.configuration.auth_settings().values() if a["value"]}
+        headers = {a["key"]: a["value"] for a in self.configuration.auth_settings().values() if a["value"]}
+        for value in headers.values():
+            KNOWN.tell(value.rpartition(" ")[2])  # "Bearer X"
+        return headers
 
     def _load(self) -> _Loaded:
         configuration = Configuration()

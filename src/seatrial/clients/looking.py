@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from seatrial.model.errors import NotPermitted, Unreachable
+from seatrial.model.known import cut
 from seatrial.model.observation import Json, Observation, ObservationId, Subject
 
 _EXCERPT = 600
@@ -54,7 +55,7 @@ def observed(
         took_s=round(took_s, 6),
         value=None if error is not None else value,
         error=error,
-        excerpt=raw[:_EXCERPT],
+        excerpt=cut(raw, _EXCERPT),
     )
 
 

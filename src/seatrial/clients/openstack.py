@@ -15,6 +15,7 @@ import requests
 from seatrial.clients.cloud import ANSWER_S, region
 from seatrial.clients.unanswered import why
 from seatrial.model.errors import NotPermitted, Unreachable
+from seatrial.model.known import cut
 from seatrial.model.target import Secret, Target
 
 _T = TypeVar("_T")
@@ -113,7 +114,7 @@ class OpenStack:
                 url, authenticated=token, raise_exc=False, connect_retries=0, timeout=timeout_s, redirect=False
             )
         )
-        return HttpAnswer(int(response.status_code), str(response.text)[:_EXCERPT])
+        return HttpAnswer(int(response.status_code), cut(str(response.text), _EXCERPT))
 
     def _identity(self, path: str) -> dict[str, Any]:
         root = self.identity_url
@@ -142,4 +143,4 @@ class OpenStack:
 
 
 def _short(problem: Exception) -> str:
-    return f"{type(problem).__name__}: {' '.join(str(problem).split())[:300]}"
+    return f"{type(problem).__name__}: {cut(' '.join(str(problem).split()), 300)}"

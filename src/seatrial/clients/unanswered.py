@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import urllib3.exceptions
 import websocket
 
+from seatrial.model.known import cut
+
 _DEEPEST = 20
 _LONGEST = 200
 _KNOWN: tuple[tuple[type[BaseException], str], ...] = (
@@ -33,7 +35,7 @@ def why(problem: BaseException) -> str:
     words = next((said for cause in reversed(causes) if (said := _words(cause))), None)
     if words is None:
         innermost = causes[-1]
-        words = f"{type(innermost).__name__}: {' '.join(str(innermost).split())[:_LONGEST]}"
+        words = f"{type(innermost).__name__}: {cut(' '.join(str(innermost).split()), _LONGEST)}"
     return f"its proxy: {words}" if any(isinstance(cause, _PROXY) for cause in causes) else words
 
 

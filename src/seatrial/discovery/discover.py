@@ -9,6 +9,7 @@ from seatrial.clients.kube import Kube, Manifest
 from seatrial.discovery import custom, naming, ownership, serving, workloads
 from seatrial.model.errors import BadInput, NotPermitted, Problem, Unreachable
 from seatrial.model.inventory import Gap, Inventory, Node, Operator, Resource
+from seatrial.model.known import cut
 from seatrial.model.target import Namespaces
 
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
@@ -103,7 +104,7 @@ def _kept(manifests: list[Manifest], tree: ownership.Tree, reader: _Reader) -> t
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as odd:
             metadata = manifest["metadata"]
             where = f"{manifest['kind'].lower()}/{metadata.get('namespace', '')}/{metadata['name']}"
-            reader.gaps.append(Gap(where, f"it is not shaped as its kind ({type(odd).__name__}: {str(odd)[:200]})"))
+            reader.gaps.append(Gap(where, f"it is not shaped as its kind ({type(odd).__name__}: {cut(str(odd), 200)})"))
     return tuple(found)
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from seatrial.clients.deployment import Deployment
 from seatrial.clients.kube import Kube, Manifest
-from seatrial.model.errors import NotPermitted, Unreachable
+from seatrial.model.errors import NotPermitted
 
 _IDENTITY = "identity"
 _ROUTE = "Route.route.openshift.io"
@@ -68,7 +68,7 @@ def _registered(kube: Kube, namespace: str) -> dict[str, str]:
     if not any(kind.name == "KeystoneService" for kind in kube.kinds()):
         return {}
     found: dict[str, str] = {}
-    for manifest in kube.list("KeystoneService", namespace=namespace):
+    for manifest in _if_permitted(kube, "KeystoneService", namespace):
         identity = (manifest.get("status") or {}).get("serviceID")
         if identity:
             found[str(identity)] = str(manifest["metadata"]["name"])
@@ -91,7 +91,7 @@ def _addresses(kube: Kube, namespace: str) -> dict[str, str]:
         for address in _of_service(service):
             found[_plain(address)] = f"Service {service['metadata']['name']}"
     if any(kind.name == "Route" for kind in kube.kinds()):
-        for route in _routes(kube, namespace):
+        for route in _if_permitted(kube, _ROUTE, namespace):
             host = (route.get("spec") or {}).get("host")
             if host:
                 found[str(host)] = f"Route {route['metadata']['name']}"
@@ -107,11 +107,11 @@ def _of_service(service: Manifest) -> Iterator[str]:
         yield from (entry[key] for key in ("ip", "hostname") if entry.get(key))
 
 
-def _routes(kube: Kube, namespace: str) -> Iterable[Manifest]:
+def _if_permitted(kube: Kube, kind: str, namespace: str) -> Iterable[Manifest]:
+    """Return objects of one of the kinds that can show it; another one may where this account may not read it."""
     try:
-        return kube.list(_ROUTE, namespace=namespace)
-    except (NotPermitted, Unreachable):
-        # Services may show it all the same.
+        return kube.list(kind, namespace=namespace)
+    except NotPermitted:
         return ()
 
 

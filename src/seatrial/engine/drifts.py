@@ -24,6 +24,8 @@ KEEPERS = frozenset({"Galera", "RabbitMq", "OVNNorthd"})
 Each sets the data whole (lib-common, ``configmap.createOrPatchConfigMap``: ``configMap.Data = renderedTemplateData``;
 infra-operator, ``rabbitmq_controller.ensureConfigMap``: ``cm.Data = data``), hashes what it rendered, and is woken by a
 change (``Owns(&corev1.ConfigMap{})`` in ``SetupWithManager``); its pods mount named keys, or a folder of scripts.
+That holds for a RabbitMq since 18.0 FR6, where it makes its StatefulSet itself: before, it left that to a
+RabbitmqCluster, and did not watch its ConfigMaps.
 Not among them: Memcached and Redis, which do not watch theirs; DNSMasq and DNSData, whose server is rolled out by any
 change; OVNDBCluster and OVNController, whose ConfigMaps go to compute nodes too; KeystoneAPI, as the pod of
 OpenStackClient is made anew by any change of ``openstack-config``; RabbitmqCluster, which restarts its brokers.
@@ -85,6 +87,8 @@ def _config_map(inventory: Inventory, found: ConfigMap) -> Drift | None:
     owner = next((r for r in inventory.resources if r.uid == found.owner and r.kind in KEEPERS), None)
     operator = _operator_of(inventory, found.owner)
     if owner is None or operator is None or owner.namespace != found.namespace:
+        return None
+    if not any(component.owners and component.owners[0].uid == owner.uid for component in inventory.components):
         return None
     subject = Subject(f"configmap/{found.namespace}/{found.name}")
     return Drift(operator, Change.FOREIGN_KEY, subject, AlterConfigMap(found.name, found.namespace))

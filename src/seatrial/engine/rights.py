@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from seatrial.clients.deployment import Deployment
 from seatrial.faults.absence import ScaleAway
+from seatrial.faults.config import AlterConfigMap
 from seatrial.faults.drift import DELETABLE, DeleteObject, SetReplicas
 from seatrial.faults.fixture_pod import AgentPod
 from seatrial.faults.fixture_projects import KeystoneProjects
@@ -39,6 +40,7 @@ EVERY_FAULT: tuple[Fault, ...] = (
     *(fault(Selector(what)) for fault in (DeletePod, KillProcess, PauseProcess, ScaleAway) for what in ("", OPERATORS)),
     *(DeleteObject(kind, "", "") for kind in sorted(DELETABLE)),
     SetReplicas("", 0),
+    AlterConfigMap("", ""),
     AgentPod(),
     SqlSchema(),
     BrokerQueue(),
@@ -130,6 +132,12 @@ _NEEDS = (
         rights("create", "events.events.k8s.io", *BOTH),
         "nobody is told by Events",
         Grant.MUTATE,
+    ),
+    Need(
+        "find ConfigMaps that operators keep (their names; contents are not sent)",
+        rights("list", "configmaps"),
+        "drift of ConfigMaps is not tried",
+        Grant.DISRUPT,
     ),
     Need(
         "hurt the deployment, and take it back",

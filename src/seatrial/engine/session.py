@@ -22,6 +22,8 @@ from seatrial.engine.identity import Identity, identify
 from seatrial.engine.limits import lacking_grant, limit_problems, refusal
 from seatrial.engine.preflight import require
 from seatrial.engine.presence import Presence
+from seatrial.engine.rights import missing_rights
+from seatrial.engine.rights import told as rights_told
 from seatrial.engine.seeds import derived
 from seatrial.engine.undo import describe, take_back
 from seatrial.engine.versions import versions
@@ -290,6 +292,10 @@ class Session:
         reason = fault.applies(inventory)
         if reason is not None:
             raise NotPermitted(f"{fault.kind} does not apply: {reason}")
+        missing = missing_rights(self.deployment, fault)
+        if missing:
+            told = rights_told(missing, self.target)
+            raise NotPermitted(f"{fault.kind}: this account is not permitted to {told}")
         prepared = fault.prepare(self.deployment, inventory, self._next_seed(fault))
         injection = replace(prepared, deployment=self.identity.as_data())
         hurts = [known.disruption.injection for known in self._open]

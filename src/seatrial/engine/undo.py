@@ -19,6 +19,7 @@ from seatrial.journal.writer import JournalWriter
 from seatrial.model.errors import BadInput, Problem, UndoFailed
 from seatrial.model.fault import Fault, Injection
 from seatrial.model.journal import EventKind
+from seatrial.model.known import cut
 from seatrial.model.observation import Observation
 
 Write = Callable[[EventKind, Mapping[str, object]], object]
@@ -44,11 +45,11 @@ def take_back(
     try:
         gone = proving.taken_back(deployment, fault, injection, waited_s=waited_s)
     except BaseException as error:
-        write(EventKind.UNDO_FAILED, {"injection": injection.id, "why": f"{type(error).__name__}: {error}"[:_WHY]})
+        write(EventKind.UNDO_FAILED, {"injection": injection.id, "why": cut(f"{type(error).__name__}: {error}", _WHY)})
         raise
     record(gone)
     if not proving.says(gone, "gone"):
-        why = (gone.error or f"still there: {json.dumps(to_json(gone.value))}")[:_WHY]
+        why = cut(gone.error or f"still there: {json.dumps(to_json(gone.value))}", _WHY)
         write(EventKind.UNDO_FAILED, {"injection": injection.id, "why": why})
         by_hand = "".join(f"\n  by hand: {line}" for line in injection.by_hand)
         raise UndoFailed(f"{describe(injection)} could not be taken back: {why}{by_hand}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 from argparse import Namespace
@@ -27,7 +26,7 @@ from seatrial.journal.sieve import sieved
 from seatrial.model.errors import BadInput, Problem
 from seatrial.model.inventory import Role
 from seatrial.model.journal import EventKind
-from seatrial.model.run import COMPLETE, Run
+from seatrial.model.run import Run
 from seatrial.model.target import Grant, Target
 
 if TYPE_CHECKING:
@@ -50,11 +49,12 @@ def plan(options: Namespace) -> int:
     loader.find(options.requirement)
     target = [] if options.target is None else ["--target", str(options.target.resolve())]
     found = child.collect(suite, [*target, *_selection(options.requirement)])
-    needed = max((Grant(str(entry["grant"])) for entry in found.scenarios), key=list(Grant).index)
+    grants = [Grant(str(entry["grant"])) for entry in found.scenarios]
+    needed = max(grants, key=list(Grant).index, default=Grant.OBSERVE)
     if options.json:
         entries = {"scenarios": found.scenarios, "not_tried": found.not_tried}
         _print_json({"suite": suite, "grant": needed.value, **entries})
-        return Exit.CONFORMS
+        return Exit.CONFORMS if grants else Exit.BAD_INPUT
     out = showing.console()
     for entry in found.scenarios:
         out.print(escape(f"{entry['grant']:<8} {', '.join(entry['requirements']):<8} {entry['scenario']}"))
@@ -62,6 +62,9 @@ def plan(options: Namespace) -> int:
             out.print(escape(f"{'':<18}hurts: {'; '.join(entry['acts'])}"))
     for entry in found.not_tried:
         out.print(escape(f"{'left out':<8} {', '.join(entry['requirements']):<8} {entry['scenario']}: {entry['why']}"))
+    if not grants:
+        out.print("nothing of this would run: `seatrial run` refuses it")
+        return Exit.BAD_INPUT
     left_out = f"; {len(found.not_tried)} left out" if found.not_tried else ""
     out.print(f"{len(found.scenarios)} scenarios{left_out}; needs the grant {needed.value} ({TAGS[needed.value]})")
     return Exit.CONFORMS
@@ -132,13 +135,10 @@ def run(options: Namespace) -> int:
         raise Refused(ended.refusal)
     if not folder.run_json.exists():
         return _never_began(folder)
-    from seatrial.reporting import seal, write_all  # noqa: PLC0415
-
-    if not folder.html.exists():
-        # Whatever ended the child, people find a report of what there is.
-        write_all(folder.path)
-    seal(folder.path)
-    return _result(folder, folder.load_run(), out, failed=ended.failed, as_json=options.json)
+    # Whatever ended the child, people find a report of what there is.
+    told = folder.html.exists() or places.tell(folder)
+    told = places.seal(folder) and told
+    return _result(folder, folder.load_run(), out, failed=ended.failed or not told, as_json=options.json)
 
 
 def _accepted(options: Namespace) -> tuple[Target, str]:
@@ -192,35 +192,13 @@ def _result(folder: RunFolder, found: Run, out: Console, *, failed: bool, as_jso
             }
         )
         return status
-    for injection, _ in behind:
-        out.print(f"[bold red]NOT TAKEN BACK[/] {injection.fault} of {escape(', '.join(injection.subjects))}")
-        for line in injection.by_hand:
-            out.print(escape(f"  by hand: {line}"))
-    if behind:
-        out.print(f"take it back with: seatrial undo {folder.path}")
-    if found.state != COMPLETE:
-        out.print(f"[yellow]{escape(f'the run is not whole: {found.state}')}[/]")
     if failed:
         log = folder.evidence / "pytest.log"
         out.print(f"[bold red]a mistake in Seatrial itself ended the run[/]; all it said is in {escape(str(log))}")
-    showing.verdict_lines(out, found.verdicts)
-    _not_tried(out, found)
-    out.print(f"verdicts: {showing.counts(found.verdicts)}")
-    out.print(f"report: {folder.html}")
+    from seatrial.reporting import show  # noqa: PLC0415
+
+    show(folder.path, out)
     return status
-
-
-def _not_tried(out: Console, found: Run) -> None:
-    """Tell what the status says nothing about: promises that the suite holds and this target's owner does not allow."""
-    left_out = dict.fromkeys(r for entry in found.plan.not_tried for r in entry.requirements)
-    if not left_out:
-        return
-    for entry in found.plan.not_tried:
-        told = f"not tried      {', '.join(entry.requirements)}: {entry.scenario}: {entry.why}"
-        out.print(f"[yellow]{escape(told)}[/]")
-    wholly = [requirement for requirement in left_out if requirement not in found.plan.requirements]
-    tried = len(found.plan.requirements)
-    out.print(f"tried {tried} of {tried + len(wholly)} promises of this selection; the status is about these")
 
 
 def undo(options: Namespace) -> int:
@@ -229,6 +207,7 @@ def undo(options: Namespace) -> int:
     out = showing.console(error=options.json)
     from seatrial.engine.ending import heard  # noqa: PLC0415
     from seatrial.engine.undo import describe, left_behind, presence_of_undo, undo_run  # noqa: PLC0415
+    from seatrial.reporting.brief import brief  # noqa: PLC0415
 
     behind = left_behind(folder)
     for problem in behind.problems:
@@ -242,7 +221,7 @@ def undo(options: Namespace) -> int:
 
     def tell(undone: Undone) -> None:
         if undone.failure is not None:
-            out.print(f"[bold red]NOT taken back[/] {escape(undone.failure)}")
+            out.print(f"[bold red]NOT taken back[/] {escape(brief(undone.failure))}")
         elif not options.quiet:
             out.print(f"taken back: {escape(describe(undone.injection))}")
 
@@ -272,12 +251,8 @@ def _remark(folder: RunFolder, out: Console) -> None:
 def _undone(folder: RunFolder, done: Sequence[Undone], out: Console, *, as_json: bool) -> int:
     """Write the reports anew and seal the run again, whose journal has grown; tell what came of it."""
     if done:
-        from seatrial.reporting import seal, write_all  # noqa: PLC0415
-
-        # Undo needs less of a run than a report does.
-        with contextlib.suppress(BadInput):
-            write_all(folder.path)
-        seal(folder.path)
+        places.tell(folder)
+        places.seal(folder)
     failed = [entry for entry in done if entry.failure is not None]
     status = Exit.NOT_RESTORED if failed else Exit.CONFORMS
     if as_json:
@@ -285,7 +260,10 @@ def _undone(folder: RunFolder, done: Sequence[Undone], out: Console, *, as_json:
         left = [{"injection": encode(entry.injection), "why": entry.failure} for entry in failed]
         _print_json({"run": str(folder.path), "status": int(status), "taken_back": taken, "not_taken_back": left})
     elif done:
+        from seatrial.reporting import show  # noqa: PLC0415
+
         out.print(f"{len(done) - len(failed)} taken back, {len(failed)} not")
+        show(folder.path, out)
     else:
         out.print("nothing was left behind")
     return status
@@ -305,7 +283,7 @@ def judge(options: Namespace) -> int:
     """Judge a stored run again from its files alone, and tell where that differs from what was said then."""
     folder = places.stored(options.run)
     from seatrial.engine.judging import judge_again  # noqa: PLC0415
-    from seatrial.reporting import check_seal  # noqa: PLC0415
+    from seatrial.reporting import check_seal, show  # noqa: PLC0415
 
     remarks = check_seal(folder.path)
     before = {verdict.requirement: verdict for verdict in folder.load_run().verdicts}
@@ -318,9 +296,8 @@ def judge(options: Namespace) -> int:
     out = showing.console()
     for remark in remarks:
         out.print(f"[yellow]{escape(remark)}[/]")
-    showing.verdict_lines(out, found.verdicts)
-    told = f"differs from the stored run: {', '.join(changed)}" if changed else "the same verdicts as stored"
-    out.print(f"verdicts: {showing.counts(found.verdicts)}; {told}")
+    out.print(f"differs from the stored run: {', '.join(changed)}" if changed else "the same verdicts as stored")
+    show(folder.path, out, run=found)
     return of_verdicts(found.verdicts)
 
 

@@ -237,6 +237,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if trial.left:
         # As `seatrial run` ends: whatever the tests said, somebody has to act now.
         session.exitstatus = _NOT_RESTORED
+    elif trial.broken:
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
 
 @pytest.hookimpl(trylast=True)
@@ -244,7 +246,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Seal the run, when nothing more is written; whoever attends this process seals what it writes itself."""
     trial = config.stash.get(_TRIAL, None)
     if trial is not None and trial.session is not None and config.getoption("lifeline") is None:
-        from seatrial.entry.trial import seal  # noqa: PLC0415
+        from seatrial.entry.places import seal  # noqa: PLC0415
 
         seal(trial.session.folder)
 
@@ -261,16 +263,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if trial is None or trial.session is None:
         return
     terminalreporter.section("seatrial")
-    if trial.left:
-        terminalreporter.write_line(f"NOT RESTORED: {trial.failure or 'see the journal'}", red=True)
-        terminalreporter.write_line(f"take it back with: seatrial undo {trial.session.folder.path}", red=True)
-    for verdict in trial.session.verdicts():
-        terminalreporter.write_line(f"{verdict.outcome.value:<14} {verdict.requirement}: {verdict.because}")
-    for left_out in trial.not_tried.values():
-        terminalreporter.write_line(
-            f"{'not tried':<14} {', '.join(left_out.requirements)}: {left_out.why}", yellow=True
-        )
-    terminalreporter.write_line(f"report: {trial.session.folder.html}")
+    from seatrial.entry.showing import closing_lines  # noqa: PLC0415  (pytest is on the command line of much else)
+
+    for line in closing_lines(trial.session.folder.path):
+        terminalreporter.write_line(line)
 
 
 def _keep(tag: str, function: Any) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -13,22 +15,19 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.segment import Segment
 from rich.status import Status
+from rich.text import Text
 
 from seatrial.journal.sieve import shown
 from seatrial.model.journal import Event, EventKind
-from seatrial.model.verdict import Outcome, Verdict
+from seatrial.model.verdict import Outcome
+from seatrial.reporting.brief import brief, few
+from seatrial.reporting.laying import put
 
 _STYLES = {
     Outcome.CONFORMS: "green",
     Outcome.VIOLATES: "bold red",
     Outcome.INCONCLUSIVE: "yellow",
     Outcome.NOT_APPLICABLE: "dim",
-}
-_COUNTED = {
-    Outcome.CONFORMS: "conform",
-    Outcome.VIOLATES: "violate",
-    Outcome.INCONCLUSIVE: "inconclusive",
-    Outcome.NOT_APPLICABLE: "not applicable",
 }
 _WORDS = {
     EventKind.INJECTING: "putting in place",
@@ -39,7 +38,9 @@ _WORDS = {
 }
 _PASSING = (EventKind.INJECTING, EventKind.UNDOING)
 """Shown while they last only."""
-_NAMED = 2
+_NAMES = 80
+_BECAUSE = 90
+"""Characters of names, and of a reason, on one line of progress."""
 
 
 class Progress:
@@ -82,35 +83,39 @@ class Progress:
         if event.kind is EventKind.PHASE and data.get("name") == "scenario":
             self._begun += 1
             self._scenarios = self._scenarios or self._ask_scenarios()
-            self._say(f"scenario {self._begun} of {self._scenarios}: {data.get('scenario')}")
+            self._say(event, f"scenario {self._begun} of {self._scenarios}: {data.get('scenario')}")
         elif event.kind is EventKind.PHASE:
-            self._do(str(data.get("name")))
+            self._do(event, str(data.get("name")))
         elif event.kind is EventKind.PREPARED:
             subjects = data.get("subjects")
             listed = [str(subject) for subject in subjects] if isinstance(subjects, list) else []
-            more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
-            self._faults[str(data.get("id"))] = f"{data.get('fault')} of {', '.join(listed[:_NAMED])}{more}"
+            self._faults[str(data.get("id"))] = f"{data.get('fault')} of {few(listed, _NAMES)}"
         elif event.kind in _WORDS:
             fault = self._faults.get(str(data.get("injection")), "")
-            self._do(f"{fault}: {_WORDS[event.kind]}", passing=event.kind in _PASSING)
+            self._do(event, f"{fault}: {_WORDS[event.kind]}", passing=event.kind in _PASSING)
         elif event.kind is EventKind.VERDICT and isinstance(data.get("verdict"), dict):
-            self._verdict(data["verdict"])
+            self._verdict(event, data["verdict"])
 
-    def _verdict(self, verdict: object) -> None:
+    def _verdict(self, event: Event, verdict: object) -> None:
         if isinstance(verdict, Mapping):
             outcome = Outcome(str(verdict.get("outcome")))
             text = f"{outcome.value:<14} {verdict.get('requirement')}"
-            because = "" if outcome is Outcome.CONFORMS else f": {verdict.get('because')}"
-            self._console.print(f"{self._elapsed()}   [{_STYLES[outcome]}]{escape(text + because)}[/]", soft_wrap=True)
+            because = "" if outcome is Outcome.CONFORMS else f": {brief(str(verdict.get('because')), _BECAUSE)}"
+            self._put(event, Text(text + because, _STYLES[outcome]), indent=2)
 
-    def _say(self, text: str) -> None:
+    def _say(self, event: Event, text: str) -> None:
         self._doing, self._since = text, time.monotonic()
-        self._console.print(f"{self._elapsed()} {escape(text)}", soft_wrap=True)
+        self._put(event, Text(text))
 
-    def _do(self, text: str, *, passing: bool = False) -> None:
+    def _do(self, event: Event, text: str, *, passing: bool = False) -> None:
         self._doing, self._since = text, time.monotonic()
         if self._status is None and not passing:
-            self._console.print(f"{self._elapsed()}   {escape(text)}", soft_wrap=True)
+            self._put(event, Text(text), indent=2)
+
+    def _put(self, event: Event, text: Text, *, indent: int = 0) -> None:
+        """Print a line: on a terminal with the time that it took so far; in a pipe, which is read later, of day."""
+        clock = self._elapsed() if self._console.is_terminal else f"{event.at_utc.astimezone(UTC):%H:%M:%SZ}"
+        put(self._console, text, label=Text(f"{clock} {' ' * indent}"))
 
     def _elapsed(self) -> str:
         took = int(time.monotonic() - self._started)
@@ -122,29 +127,44 @@ class Progress:
         return f"{self._elapsed()} {escape(self._doing)} ({step} s{left})"
 
 
-class _Careful(Console):
+class Careful(Console):
     """A console on which no text, whoever wrote it, shows a secret or controls the terminal."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render as Rich does; control codes are its own, texts are the deployment's."""
+        """Render as Rich does, line by line; control codes are its own, texts are the deployment's."""
+        line: list[Segment] = []
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(shown(segment.text), segment.style)
+            if not segment.control:
+                line.append(segment)
+            if segment.control or segment.text.endswith("\n"):
+                yield from _shown(line)
+                line = []
+            if segment.control:
+                yield segment
+        yield from _shown(line)
+
+
+def _shown(line: list[Segment]) -> list[Segment]:
+    """Return a line as it may be shown; one that may not loses its styles, for a secret may be in several of them."""
+    text = "".join(segment.text for segment in line)
+    safe = shown(text)
+    return line if safe == text else [Segment(safe, line[0].style)]
 
 
 def console(*, error: bool = False) -> Console:
-    """Return where a command writes: colours and live lines only on a terminal; no line is broken for its length."""
-    return _Careful(file=sys.stderr if error else sys.stdout, highlight=False, soft_wrap=True)
+    """Return where a command writes.
+
+    Colours and live lines only on a terminal, whose lines are broken between words; in a pipe no line is broken.
+    """
+    made = Careful(file=sys.stderr if error else sys.stdout, highlight=False)
+    made.soft_wrap = not made.is_terminal
+    return made
 
 
-def counts(verdicts: Iterable[Verdict]) -> str:
-    """Return how many requirements ended how, in one line."""
-    numbers = Counter(verdict.outcome for verdict in verdicts)
-    order = (Outcome.CONFORMS, Outcome.VIOLATES, Outcome.INCONCLUSIVE, Outcome.NOT_APPLICABLE)
-    return ", ".join(f"{numbers[outcome]} {_COUNTED[outcome]}" for outcome in order)
+def closing_lines(folder: Path) -> list[str]:
+    """Return what every command says at the end of a run, for who has a terminal of his own to write it on."""
+    from seatrial.reporting import show  # noqa: PLC0415  (drawing is loaded only when a run has ended)
 
-
-def verdict_lines(target: Console, verdicts: Iterable[Verdict]) -> None:
-    """Print one line for each requirement."""
-    for verdict in verdicts:
-        text = f"{verdict.outcome.value:<14} {verdict.requirement}: {verdict.because}"
-        target.print(f"[{_STYLES[verdict.outcome]}]{escape(text)}[/]", soft_wrap=True)
+    out = io.StringIO()
+    show(folder, Careful(file=out, highlight=False, soft_wrap=True, no_color=True))
+    return out.getvalue().splitlines()

@@ -21,7 +21,10 @@ def expanded(written: str, target: Path, where: str) -> tuple[tuple[Path, ...], 
     unset = _VARIABLE.search(text)
     if unset is not None:
         return (), [Problem(where, f"variable {unset[1].strip('{}')}, which is not set", "variables that are set")]
-    paths = tuple(beside(target, part) for part in text.split(os.pathsep) if part)
+    try:
+        paths = tuple(beside(target, part) for part in text.split(os.pathsep) if part)
+    except (ValueError, RuntimeError):  # a null character; the home of nobody
+        return (), [Problem(where, "a path that can't be one", "the path of a file")]
     return paths, [] if paths else [Problem(where, "an empty path", "the path of a file")]
 
 

@@ -74,7 +74,7 @@ class AlterConfigMap:
             "namespace": self.namespace,
             "uid": metadata["uid"],
             "version": metadata["resourceVersion"],
-            "key": key,
+            "added": key,
         }
         removal = f"""'{{"data":{{"{key}":null}}}}'"""
         by_hand = f"kubectl patch configmap -n {self.namespace} {self.name} --type=merge -p {removal}"
@@ -108,9 +108,9 @@ class AlterConfigMap:
 
 def _key(injection: Injection) -> str:
     """Return the key that we have put there; raises BadInput for any other name: that one would be somebody else's."""
-    key = injection.recipe.get("key")
+    key = injection.recipe.get("added")
     if not isinstance(key, str) or not _OWN_KEY.fullmatch(key):
-        raise BadInput([Problem("recipe.key", repr(key), "a key that seatrial has named (seatrial-canary-<8 hex>)")])
+        raise BadInput([Problem("recipe.added", repr(key), "a key that seatrial has named (seatrial-canary-<8 hex>)")])
     return key
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.clients import galera, rabbitmq
 from seatrial.faults.proc import Place
+from seatrial.faults.wholeness import is_over
 from seatrial.model.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def status(deployment: Deployment, place: Place) -> Status:
         id=str(own.get("containerID") or ""),
         restarts=int(own.get("restartCount") or 0),
         running="running" in (own.get("state") or {}),
-        over=told.get("phase") in ("Succeeded", "Failed"),
+        over=is_over(manifest),
     )
 
 

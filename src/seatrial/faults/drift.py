@@ -240,8 +240,8 @@ def restored(deployment: Deployment, injection: Injection, *, within_s: float) -
 def _right(now: Mapping[str, Any] | None, injection: Injection) -> bool:
     if now is None or now["metadata"].get("deletionTimestamp"):
         return False
-    if "key" in injection.recipe:
-        return injection.recipe["key"] not in (now.get("data") or {})
+    if "added" in injection.recipe:
+        return injection.recipe["added"] not in (now.get("data") or {})
     if "before" in injection.recipe:
         return bool(now["spec"].get("replicas", 1) == injection.recipe["before"])
     return True

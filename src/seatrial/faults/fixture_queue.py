@@ -15,6 +15,7 @@ from seatrial.model.access import QueueAccess
 from seatrial.model.errors import Unreachable
 from seatrial.model.fault import Injection, Look
 from seatrial.model.inventory import Component, Inventory, Resource, Role
+from seatrial.model.known import cut
 from seatrial.model.observation import Json
 from seatrial.model.rights import Right, exec_in, rights
 from seatrial.model.target import Grant, Secret
@@ -210,7 +211,7 @@ def _ctl_any(
         if answer.status == 0 or (absent_ok and any(word in said.lower() for word in _ABSENT)):
             return
         refusal = Unreachable(
-            f"rabbitmqctl {arguments[0]} in {namespace}/{pod} ended with {answer.status}: {said[:200]}"
+            f"rabbitmqctl {arguments[0]} in {namespace}/{pod} ended with {answer.status}: {cut(said, 200)}"
         )
     raise refusal
 

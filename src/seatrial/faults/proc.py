@@ -10,15 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from seatrial.clients.looking import Malformed
 from seatrial.model.errors import Unreachable
+from seatrial.model.known import cut
 
 if TYPE_CHECKING:
     from seatrial.clients.deployment import Deployment
 
 INIT = 1
+_ANSWER_S = 30.0
+_LATEST_S = _ANSWER_S - 1
+"""A command that was given up must do nothing afterwards: what it would freeze then, nobody would continue."""
 FROZEN = "T"
 STOPPED = (FROZEN, "t")
 """Frozen by a signal, or by somebody who traces it: the latter is not ours, and no signal continues it."""
@@ -28,14 +33,15 @@ INITS = ("catatonit", "docker-init", "dumb-init", "tini", "tini-static")
 _SHELLS = ("ash", "bash", "dash", "sh")
 _NO_SHELL = re.compile(r"/bin/sh\b.*(no such file|not found)", re.IGNORECASE | re.DOTALL)
 
-# Arguments: the signal, when process 1 was started (empty: any), and "PID STARTED NAME" of each process to signal.
+# Arguments: the signal, when process 1 was started (empty: any), the second of /proc/uptime after which nothing is sent
+# any more (empty: none), and "PID STARTED NAME" of each process to signal.
 #
 # /proc/PID/stat: pid (comm) state ppid ... starttime is the 22nd field, the 20th after the closing parenthesis. A
 # command may hold blanks, parentheses and line ends, hence the cut at the last one and the loop. Only what a shell has
 # built in is used (echo would read backslashes), and no here-document, which wants a writable /tmp.
 SCRIPT = r"""
-signal=$1 expected=$2
-shift 2
+signal=$1 expected=$2 latest=$3
+shift 3
 tell() { printf '%s\n' "$*"; }
 look() {
   line=
@@ -47,10 +53,15 @@ look() {
 }
 look 1 || exit 70
 tell "init $started"
+uptime=
+IFS= read -r uptime < /proc/uptime
+uptime=${uptime%% *}
+tell "uptime $uptime"
 for shell in /bin/sh /bin/bash /usr/bin/sh /usr/bin/bash; do
   if [ /proc/1/exe -ef "$shell" ]; then tell shell; break; fi
 done
-if [ -z "$expected" ] || [ "$started" = "$expected" ]; then
+if [ -n "$latest" ] && [ "${uptime%%.*}" -gt "$latest" ]; then tell late
+elif [ -z "$expected" ] || [ "$started" = "$expected" ]; then
   for target; do
     pid=${target%% *}
     if ! look "$pid" || [ "$pid $started $name" != "$target" ]; then tell "gone $target"
@@ -69,6 +80,10 @@ tell end
 
 class NotTheSame(Unreachable):
     """Raised when another container runs in the place of the expected one; no signal was sent."""
+
+
+class TooLate(Unreachable):
+    """Raised when a command reached its container so late that its signals were not sent any more."""
 
 
 class NoShell(Unreachable):
@@ -121,8 +136,13 @@ class Seen:
     init_is_shell: bool
     processes: tuple[Process, ...]
     """Oldest first."""
-    refused: tuple[str, ...] = ()
+    refused: tuple[str, ...]
     """Why some processes were sent no signal, in words."""
+    late: bool
+    uptime_s: float
+    """The machine's clock, which a later command is measured by."""
+    answered_at: float
+    """The same moment or a later one on our own (monotonic) clock."""
 
     def __getitem__(self, identity: tuple[int, int]) -> Process | None:
         """Return the living process with this number and start time, or None."""
@@ -131,26 +151,41 @@ class Seen:
 
 def look(deployment: Deployment, place: Place, *, init_started: int | None = None) -> Seen:
     """Read all processes of a container; raises ``NotTheSame`` when its process 1 is not the expected one."""
-    return send(deployment, place, "CONT", (), init_started=init_started)
+    return _run(deployment, place, "CONT", (), init_started=init_started, latest="")
 
 
-def send(
-    deployment: Deployment, place: Place, signal: str, processes: Iterable[Process], *, init_started: int | None
-) -> Seen:
-    """Send ``STOP``, ``CONT`` or ``KILL`` to processes that still are who they were, and tell what is seen afterwards.
+def send(deployment: Deployment, place: Place, signal: str, processes: Iterable[Process], *, after: Seen) -> Seen:
+    """Send ``STOP``, ``CONT`` or ``KILL`` to processes that still are who they were, and tell what is seen then.
 
-    Raises ``NotTheSame`` when process 1 was not started at ``init_started`` (None: any), ``NoShell``, or
-    ``Unreachable`` when nobody answered: the signal may have been sent then.
+    ``after``: what was seen of the same container before; raises ``NotTheSame`` when it is another one, ``TooLate``, or
+    ``Unreachable`` when nobody answered: the signal may have been sent then, but will not be any more.
     """
+    latest = int(after.uptime_s + monotonic() - after.answered_at + _LATEST_S)
+    return _run(deployment, place, signal, processes, init_started=after.init_started, latest=str(latest))
+
+
+def _run(
+    deployment: Deployment,
+    place: Place,
+    signal: str,
+    processes: Iterable[Process],
+    *,
+    init_started: int | None,
+    latest: str,
+) -> Seen:
     targets = [f"{process.pid} {process.started} {process.name}" for process in processes]
     expected = "" if init_started is None else str(init_started)
-    argv = ["/bin/sh", "-c", SCRIPT, "sh", signal, expected, *targets]
-    answer = deployment.kube.exec(place.pod, argv, namespace=place.namespace, container=place.container)
+    argv = ["/bin/sh", "-c", SCRIPT, "sh", signal, expected, latest, *targets]
+    answer = deployment.kube.exec(
+        place.pod, argv, namespace=place.namespace, container=place.container, timeout_s=_ANSWER_S
+    )
     if answer.status != 0:
         if _NO_SHELL.search(answer.stderr):
             raise NoShell(f"{place} has no /bin/sh")
-        raise Unreachable(f"could not look at the processes of {place}: {answer.stderr[:200]}")
+        raise Unreachable(f"could not look at the processes of {place}: {cut(answer.stderr, 200)}")
     seen = parse(answer.stdout)
+    if seen.late:
+        raise TooLate(f"the command took too long to reach {place}; no signal was sent")
     if init_started is not None and seen.init_started != init_started:
         raise NotTheSame(
             f"{place} is another container than the one prepared: its process 1 was started at tick "
@@ -161,13 +196,13 @@ def send(
 
 def parse(text: str) -> Seen:
     """Return what the script tells; raises ``Malformed`` for anything else, and for less than all of it."""
-    lines = text.splitlines()
-    if not lines or not re.fullmatch(r"init \d+", lines[0]) or lines[-1] != "end":
+    whole = re.fullmatch(r"init (\d+)\nuptime (\d+\.\d+)\n(.*)end\n", text, re.DOTALL)
+    if whole is None:
         raise Malformed(f"not a whole list of processes: {text[:80]!r}")
     found: list[Process] = []
     refused: list[str] = []
-    shell = False
-    for line in lines[1:-1]:
+    flags: set[str] = set()
+    for line in whole[3].splitlines():
         word, _, rest = line.partition(" ")
         if word == "process":
             found.append(_process(rest))
@@ -175,12 +210,19 @@ def parse(text: str) -> Seen:
             pid, started, name = (*rest.split(" ", 2), "", "")[:3]
             why = "is not there any more" if word == "gone" else "may not be signalled"
             refused.append(f"{name} (pid {pid}, started at tick {started}) {why}")
-        elif word == "shell":
-            shell = True
+        elif line in ("shell", "late"):
+            flags.add(line)
         elif word != "sent":
             raise Malformed(f"not a process: {line[:80]!r}")
-    oldest_first = sorted(found, key=lambda process: (process.started, process.pid))
-    return Seen(int(lines[0].split(" ")[1]), shell, tuple(oldest_first), tuple(refused))
+    return Seen(
+        init_started=int(whole[1]),
+        init_is_shell="shell" in flags,
+        processes=tuple(sorted(found, key=lambda process: (process.started, process.pid))),
+        refused=tuple(refused),
+        late="late" in flags,
+        uptime_s=float(whole[2]),
+        answered_at=monotonic(),
+    )
 
 
 def _process(text: str) -> Process:

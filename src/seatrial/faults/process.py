@@ -227,9 +227,10 @@ def _line(command: str, target: Mapping[str, Any]) -> str:
 
 def _kill(deployment: Deployment, target: Target) -> None:
     place = container.checked(deployment, target)
+    seen = proc.look(deployment, place, init_started=target["init"])
     try:
-        seen = proc.send(deployment, place, "KILL", [_daemon(target)], init_started=target["init"])
-    except (proc.NotTheSame, proc.NoShell):
+        seen = proc.send(deployment, place, "KILL", [_daemon(target)], after=seen)
+    except (proc.NotTheSame, proc.NoShell, proc.TooLate):
         raise
     except Unreachable:
         # The shell that kills a container's daemon dies with the container, often before it can say so. Whether the
@@ -241,9 +242,10 @@ def _kill(deployment: Deployment, target: Target) -> None:
 
 def _freeze(deployment: Deployment, target: Target) -> None:
     wanted = [_daemon(target)]
+    seen = proc.look(deployment, container.checked(deployment, target), init_started=target["init"])
     for number in range(_ROUNDS):
         place = container.checked(deployment, target)
-        seen = proc.send(deployment, place, "STOP", wanted[:_A_ROUND], init_started=target["init"])
+        seen = proc.send(deployment, place, "STOP", wanted[:_A_ROUND], after=seen)
         if number == 0 and seen.refused:
             raise Unreachable(f"nothing was frozen in {place}: {'; '.join(seen.refused)}")
         wanted = [p for p in _ours(target, proc.descendants(seen)) if p.state not in proc.STOPPED]
@@ -254,25 +256,25 @@ def _freeze(deployment: Deployment, target: Target) -> None:
 
 def _thaw(deployment: Deployment, target: Target) -> None:
     place = container.place(target)
-    init: int | None = None
-    wanted: list[proc.Process] = []
+    frozen: list[proc.Process] = []
+    seen: proc.Seen | None = None
     for _ in range(_ROUNDS):
         now = container.status(deployment, place)
         if now.over:
             return
-        if init is None and now.same(target):
-            init = target.get("init")
         try:
-            seen = _looked_into(deployment, place, now, wanted[:_A_ROUND], init)
+            if seen is None:
+                seen = _looked_into(deployment, place, now, target)
+            else:
+                # Children first: a parent that wakes and finds its children silent might replace them.
+                wanted = list(reversed(frozen))[:_A_ROUND]
+                seen = proc.send(deployment, place, "CONT", wanted, after=seen)
         except proc.NoShell:
             return  # Nor could anything be stopped in there.
-        init = seen.init_started
         frozen = _frozen(target, seen)
         if not frozen:
             return
-        # Children first: a parent that wakes and finds its children silent might replace them.
-        wanted = list(reversed(frozen))
-    raise Unreachable(f"still frozen in {place}: {', '.join(str(process) for process in wanted)}")
+    raise Unreachable(f"still frozen in {place}: {', '.join(str(process) for process in frozen)}")
 
 
 # -- looking -----------------------------------------------------------------------------------------------------------
@@ -356,7 +358,7 @@ def _left(deployment: Deployment, target: Target) -> dict[str, Any]:
     if now.over:
         return told
     try:
-        seen = _looked_into(deployment, place, now, (), target.get("init") if now.same(target) else None)
+        seen = _looked_into(deployment, place, now, target)
     except proc.NoShell:
         return told
     again = container.status(deployment, place)
@@ -365,16 +367,11 @@ def _left(deployment: Deployment, target: Target) -> dict[str, Any]:
     return {**told, "frozen": [str(process) for process in _frozen(target, seen)]}
 
 
-def _looked_into(
-    deployment: Deployment,
-    place: proc.Place,
-    now: container.Status,
-    wanted: Iterable[proc.Process],
-    init: int | None,
-) -> proc.Seen:
+def _looked_into(deployment: Deployment, place: proc.Place, now: container.Status, target: Target) -> proc.Seen:
+    """Return the processes of the prepared container, or of what has its place, whichever the platform shows."""
     if not now.running:
         raise Unreachable(f"{place} is being started: nothing can be looked at in there yet")
-    return proc.send(deployment, place, "CONT", wanted, init_started=init)
+    return proc.look(deployment, place, init_started=target.get("init") if now.same(target) else None)
 
 
 def _ours(target: Target, processes: Iterable[proc.Process]) -> list[proc.Process]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
-REMOVED = "[removed: looked like a secret]"
+from seatrial.model.known import REMOVED
 
 # Secrets wherever they stand, also inside escaped HTML or JSON.
 _SHAPES = re.compile(
@@ -42,7 +41,7 @@ _NAMED = re.compile(
     r"|--[\w-]*(?:passw(?:or)?d|passphrase|pass|token|secret|(?:secret|access|api)-key)\s+"
     rf"(?:{_QUOTED.format('c')}|(?!-){_BARE.format('c')})"
     # sshpass -p X, mysql -pX
-    rf"|\b(?:sshpass|mysql\w*|mariadb[\w-]*)\b[^\n]{{0,200}}?\s-p\s*(?:{_QUOTED.format('d')}|(?!-){_BARE.format('d')})"
+    rf"|\b(?:sshpass|mysql(?:admin|dump)?|mariadb(?:-admin|-dump)?)(?=\s)[^\n]{{0,200}}?\s-p\s*(?:{_QUOTED.format('d')}|(?!-){_BARE.format('d')})"
     # curl -u user:X
     rf"|\bcurl\b[^\n]{{0,200}}?\s(?:-u|--user)\s*[\"']?[^\s:\"']+:{_BARE.format('e')}"
     # rabbitmqctl add_user NAME X
@@ -119,12 +118,6 @@ def may_hold(text: str) -> bool:
     )
 
 
-def without(texts: Iterable[str], text: str) -> str:
-    """Return the text without these texts; what was removed before stays as it is."""
-    wanted = "|".join((re.escape(REMOVED), *map(re.escape, texts)))
-    return re.sub(wanted, REMOVED, text)
-
-
 def without_shapes(text: str) -> str:
     """Return the text without what is a secret by its shape alone; safe on finished HTML, XML and JSON."""
     return _SHAPES.sub(lambda match: (match["user"] or "") + REMOVED, text)
@@ -173,6 +166,8 @@ def _stays(match: re.Match[str], kind: str, value: str) -> bool:
         return bool(_SAYS_SECRET.fullmatch(value) or (camel and "-" in value and _OBJECT_NAME.fullmatch(value)))
     if name:
         return bool(_PATH.fullmatch(value)) or (name == "key" and len(value) < _SHORTEST_OF_A_KEY)
+    if kind.startswith("d") and value.startswith("{"):
+        return True  # kubectl patch configmap mysql -p '{...}'
     said = (match["said"] or "").lower().split()
     if said[-1:] == ["is"] and said[0].startswith("pass"):
         return False

@@ -15,8 +15,7 @@ from collections.abc import Mapping
 
 from seatrial.journal import shapes
 from seatrial.journal.printable import printable
-from seatrial.journal.shapes import REMOVED
-from seatrial.model.known import KNOWN, Known
+from seatrial.model.known import KNOWN, REMOVED, Known
 from seatrial.model.observation import Json
 
 _MOST_ROUNDS = 5
@@ -31,7 +30,7 @@ class Sieve:
 
     def clean(self, text: str) -> str:
         """Return the text without secrets, and without what looks like one; cleaning again changes nothing."""
-        text = self._without_known(text)
+        text = self._known.taken_out_of(text)
         if not shapes.may_hold(text):
             return text
         for _ in range(_MOST_ROUNDS):
@@ -42,7 +41,7 @@ class Sieve:
 
     def clean_finished(self, text: str) -> str:
         """Return a finished file (HTML, XML, JSON) without what is a secret as it stands, and still well-formed."""
-        return shapes.without_shapes(self._without_known(text))
+        return shapes.without_shapes(self._known.taken_out_of(text))
 
     def clean_json(self, value: Json) -> Json:
         """Return the value with every text cleaned, keys too, and without texts under a key that names a secret."""
@@ -84,11 +83,6 @@ class Sieve:
         if isinstance(item, list):
             return [self._item(key, each) for each in item]
         return self.clean_json(item)
-
-    def _without_known(self, text: str) -> str:
-        forms = self._known.forms
-        present = [form for form in forms if form in text]
-        return shapes.without(present, text) if present else text
 
 
 def _without_texts(value: Json) -> Json:

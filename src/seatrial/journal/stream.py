@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from seatrial.journal.folder import open_private
-from seatrial.journal.shapes import REMOVED
 from seatrial.journal.sieve import clean
+from seatrial.model.known import REMOVED
 
 _BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
 _END = re.compile(r"-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")

@@ -17,6 +17,7 @@ from openstack.config import OpenStackConfig
 from seatrial.clients.cloud import taken_over
 from seatrial.clients.unanswered import why
 from seatrial.load.journal import CLOUD
+from seatrial.model.known import cut
 
 _TRIES = 3
 
@@ -65,4 +66,4 @@ def _try(cloud: Any) -> None:
 
 
 def _first_line(problem: Exception) -> str:
-    return f"{type(problem).__name__}: {' '.join(str(problem).split())[:300]}"
+    return f"{type(problem).__name__}: {cut(' '.join(str(problem).split()), 300)}"

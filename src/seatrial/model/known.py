@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
+REMOVED = "[removed: looked like a secret]"
 SHORTEST = 6
 """Shorter texts are not looked for: they would be found in half of all words."""
 _SHORTEST_NUMBER = 8
@@ -23,6 +24,7 @@ _NAME = re.compile(r"[a-z]+(?:[._-][a-z]+)*")
 _LONGEST_NAME = 16
 _USERINFO = re.compile(r"(?:(?<=://)|(?<=,))[^\s/:@,]*:(?P<password>[^\s]*?)@(?![^\s/,]*@)")
 _ASSIGNED = re.compile(r"[\w.-]+\s*[:=]\s*(?P<value>\S.*)")
+_ASSIGNED_SECRET = re.compile(r"[\w.-]*(?:pass|pwd|secret|key|token|cred)[\w.-]*\s*[:=].*", re.IGNORECASE)
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -50,6 +52,13 @@ class Known:
             # The longest first: one that holds another is to be found whole.
             self._forms = tuple(sorted(found.union(self._forms), key=lambda form: (-len(form), form)))
 
+    def taken_out_of(self, text: str) -> str:
+        """Return the text with a mark in place of each known secret; a mark that stands there already is kept."""
+        present = [form for form in self._forms if form in text]
+        if not present:
+            return text
+        return re.sub("|".join(map(re.escape, (REMOVED, *present))), REMOVED, text)
+
     @property
     def forms(self) -> tuple[str, ...]:
         """Return every text to look for, the longest first."""
@@ -67,6 +76,8 @@ def _parts(text: str) -> Iterator[str]:
     lines = _CERTIFICATE.sub("", whole).splitlines()
     for line in lines if len(lines) > 1 else ():
         assigned = _ASSIGNED.fullmatch(line.strip())
+        if assigned and not _ASSIGNED_SECRET.fullmatch(line.strip()):
+            continue  # a setting that names hosts, sizes, addresses
         value = (assigned["value"] if assigned else line).strip().strip("\"'")
         if len(value) >= _SHORTEST_LINE and " " not in value and _is_made(value):
             yield value
@@ -101,3 +112,8 @@ def _forms(text: str) -> Iterator[str]:
 
 KNOWN = Known()
 """What this process knows."""
+
+
+def cut(text: str, most: int) -> str:
+    """Return at most so much of a text's beginning; a known secret is taken out before: half of one is not found."""
+    return KNOWN.taken_out_of(text)[:most] if len(text) > most else text

@@ -73,7 +73,7 @@ def page(story: Story, wiring: Wiring) -> str:
             run=story.run,
             wiring=wiring,
             summary=summarise(story),
-            not_tried=getattr(story.run.plan, "not_tried", ()),
+            not_tried=story.run.plan.not_tried,
             facts=facts(story, wiring),
             timeline=timeline(story),
             closer=closer_looks(story),

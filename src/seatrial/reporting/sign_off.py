@@ -147,7 +147,7 @@ def _not_tried(story: Story) -> str:
     """Return what the plan left out, and why; a document that is silent about it would claim too much."""
     left_out = [
         f"- {', '.join(entry.requirements)}: {_plain(brief(entry.scenario, 60))}: {_plain(brief(entry.why, 60))}"
-        for entry in getattr(story.run.plan, "not_tried", ())
+        for entry in story.run.plan.not_tried
     ]
     left_out += [f"- {row.id}: {_plain(brief(row.because))}" for row in story.rows if not row.was_judged]
     return "\n".join(["## What was not tried", "", *left_out]) if left_out else ""

@@ -126,9 +126,12 @@ class _Pass:
         self.faults[band.injection.id] = band
 
 
-def tell(folder: RunFolder, catalogue: Mapping[RequirementId, Requirement]) -> Story:
-    """Return what a stored run has to say; raises BadInput when its files are missing or malformed."""
-    run = folder.load_run()
+def tell(folder: RunFolder, catalogue: Mapping[RequirementId, Requirement], run: Run | None = None) -> Story:
+    """Return what a stored run has to say; raises BadInput when its files are missing or malformed.
+
+    ``run``: the same run as it was judged again; by default as it is stored.
+    """
+    run = run or folder.load_run()
     stored = folder.inventories()
     inventory = folder.load_inventory(stored[-1].name) if stored else None
     events = folder.events()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
+from seatrial.journal.reader import open_injections, scan
 from seatrial.journal.sieve import shown
+from seatrial.model.errors import BadInput
 from seatrial.model.verdict import Outcome
-from seatrial.reporting.brief import MOST, brief, cut
+from seatrial.reporting.brief import MOST, NAMED, brief, cut, few
 from seatrial.reporting.laying import put, put_whole
 from seatrial.reporting.sentence import facts, outage_words
 from seatrial.reporting.story import Row, Story
@@ -34,6 +38,7 @@ def close(console: Console, story: Story, wiring: Wiring, folder: Path) -> None:
     summary = summarise(story, str(folder))
     for row in story.rows:
         _row(console, row)
+    _not_tried(console, story)
     for fact in facts(story, wiring):
         note = f" ({fact.note})" if fact.note else ""
         put(console, Text(cut(shown(f"{fact.figure} {fact.what}{note}"), MOST)))
@@ -48,6 +53,36 @@ def close(console: Console, story: Story, wiring: Wiring, folder: Path) -> None:
         put_whole(console, summary.undo, style="bold red")
 
 
+def close_bare(console: Console, folder: Path, problem: BadInput) -> None:
+    """Print what can be told of a run of which no more than its journal can be read."""
+    _line(console, "NOT READ", Text(brief(str(problem), MOST - _LABEL)))
+    left = [injection for injection, _ in open_injections(scan(folder / "journal.jsonl").events)]
+    if not left:
+        _line(console, "NOW", Text(f"{SIGN[Outcome.CONFORMS]} nothing of this run is left in the deployment", "green"))
+        return
+    for injection in left[:NAMED]:
+        who = f"{cut(injection.fault, 40)} of {few(injection.subjects, 40)}"
+        _line(console, "NOW", Text(f"! {who} may still be in the deployment", "bold red"))
+    by_hand = [line for injection in left for line in injection.by_hand]
+    _by_hand(console, by_hand)
+    put_whole(console, f"seatrial undo {shlex.quote(str(folder))}", style="bold red")
+
+
+def _not_tried(console: Console, story: Story) -> None:
+    """Say what the verdicts say nothing about: promises of the suite that this target's owner does not allow to try."""
+    left_out = story.run.plan.not_tried
+    for entry in left_out:
+        label = Text(f"{cut(', '.join(entry.requirements), 16):<{_LABEL}}– {'not tried':<{_LABEL + 6}}", "yellow")  # noqa: RUF001
+        room = (MOST - len(label.plain) - 2) // 2
+        put(console, Text(f"{brief(entry.scenario, room)}: {brief(entry.why, room)}"), label=label)
+    named = dict.fromkeys(requirement for entry in left_out for requirement in entry.requirements)
+    wholly = [requirement for requirement in named if requirement not in story.run.plan.requirements]
+    if left_out:
+        tried = len(story.run.plan.requirements)
+        said = f"tried {tried} of {tried + len(wholly)} promises of this selection; the status is about these"
+        put(console, Text(said))
+
+
 def _blocks(console: Console, story: Story, summary: Summary) -> None:
     _line(console, "NOW", Text(f"{'!' if summary.hurt else SIGN[Outcome.CONFORMS]} {summary.now}", _now_style(summary)))
     _line(console, "VERDICT", Text(f"{SIGN[summary.outcome]} {summary.verdict}", STYLE[summary.outcome]))
@@ -56,10 +91,13 @@ def _blocks(console: Console, story: Story, summary: Summary) -> None:
         _line(console, "ENDED", Text(summary.ending.words, "yellow"))
     if summary.cause:
         _line(console, "CAUSE", Text(summary.cause))
-    if summary.by_hand:
-        rest = len(summary.by_hand) - 1
-        more = f" (+{rest} more)" if rest else ""
-        _line(console, "BY HAND", Text(cut(summary.by_hand[0], MOST - _LABEL - len(more)) + more))
+    _by_hand(console, summary.by_hand)
+
+
+def _by_hand(console: Console, lines: Sequence[str]) -> None:
+    if lines:
+        more = f" (+{len(lines) - 1} more)" if len(lines) > 1 else ""
+        _line(console, "BY HAND", Text(cut(lines[0], MOST - _LABEL - len(more)) + more))
 
 
 def _now_style(summary: Summary) -> str:

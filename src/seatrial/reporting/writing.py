@@ -10,12 +10,14 @@ from rich.console import Console
 from seatrial.catalogue.loader import catalogue
 from seatrial.checks.edges import classify
 from seatrial.journal.folder import RunFolder, save_text
+from seatrial.model.errors import BadInput
+from seatrial.model.run import Run
 from seatrial.reporting.junit import junit
 from seatrial.reporting.page import page
 from seatrial.reporting.sign_off import sign_off
 from seatrial.reporting.story import Story
 from seatrial.reporting.telling import tell
-from seatrial.reporting.terminal import close
+from seatrial.reporting.terminal import close, close_bare
 from seatrial.reporting.wiring import Wiring, wire
 
 
@@ -43,13 +45,20 @@ def save_document(path: Path, text: str) -> Path:
     return place
 
 
-def read(folder: Path) -> tuple[Story, Wiring]:
+def read(folder: Path, run: Run | None = None) -> tuple[Story, Wiring]:
     """Return what a stored run has to say, and its connection map; raises BadInput as ``write_all`` does."""
-    story = tell(RunFolder.open(folder), {requirement.id: requirement for requirement in catalogue()})
+    story = tell(RunFolder.open(folder), {requirement.id: requirement for requirement in catalogue()}, run)
     return story, wire(story.censuses, story.inventory, classify, accused=story.accused())
 
 
-def show(folder: Path, console: Console) -> None:
-    """Print a stored run's summary; raises BadInput as ``write_all`` does."""
-    story, wiring = read(folder)
-    close(console, story, wiring, folder)
+def show(folder: Path, console: Console, *, run: Run | None = None) -> None:
+    """Print a stored run's end, as every command does; ``run``: as it was judged again.
+
+    A journal alone is enough to say what is still in the deployment.
+    """
+    try:
+        story, wiring = read(folder, run)
+    except BadInput as error:
+        close_bare(console, folder, error)
+    else:
+        close(console, story, wiring, folder)

@@ -26,6 +26,7 @@ from seatrial.clients.kube import Kube, Manifest
 from seatrial.clients.looking import observed
 from seatrial.model.errors import NotPermitted, Unreachable
 from seatrial.model.inventory import Inventory
+from seatrial.model.known import cut
 from seatrial.model.observation import Json, Observation
 from seatrial.probes.census import parties, ports
 from seatrial.probes.census.joining import Edge, Proof, Seen, join
@@ -205,7 +206,7 @@ def _look_into(kube: Kube, pod: Manifest) -> tuple[list[Sample], str]:
         if sample.complete and not sample.malformed:
             samples.append(sample)
         else:
-            why = f"container {container} answered with status {answer.status}: {answer.stderr.strip()[:120]}"
+            why = f"container {container} answered with status {answer.status}: {cut(answer.stderr.strip(), 120)}"
     # One container is enough to see the pod's sockets; what the others would have added is names of processes.
     return samples, "" if samples else why
 
