@@ -100,7 +100,7 @@ def test_a_listener_for_one_client_alone_is_not_consumed() -> None:
         threading.Thread(target=serve, daemon=True).start()
         deployment: Any = SimpleNamespace(
             kube=_Kube(manifest("db-0", open_port), [open_port, closed_port]),
-            target=Target("t", Kubernetes(Path("kubeconfig")), Cloud(Path("clouds.yaml"), "c")),
+            target=Target("t", Kubernetes((Path("kubeconfig"),)), Cloud(Path("clouds.yaml"), "c")),
         )
         [census] = watching.watch(deployment, running(), watch_s=0)
         one_shot.settimeout(0)

@@ -40,7 +40,7 @@ class Kube:
 
 
 def seen(kube: Kube, watch_s: float = 1.0) -> list[dict[str, Any]]:
-    deployment: Any = SimpleNamespace(kube=kube, target=Target("t", Kubernetes(Path("k")), Cloud(Path("c"), "c")))
+    deployment: Any = SimpleNamespace(kube=kube, target=Target("t", Kubernetes((Path("k"),)), Cloud(Path("c"), "c")))
     first, *_ = galera.sessions(deployment, eyes.inventory(), watch_s=watch_s)
     assert first.seen, first.error
     value: Any = first.value

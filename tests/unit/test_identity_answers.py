@@ -74,7 +74,7 @@ class OpenStack:
 
 def asked() -> tuple[Kube, OpenStack, tuple[Observation, ...]]:
     kube, cloud = Kube(), OpenStack()
-    target = Target("t", Kubernetes(Path("k")), Cloud(Path("c"), "c"))
+    target = Target("t", Kubernetes((Path("k"),)), Cloud(Path("c"), "c"))
     deployment: Any = SimpleNamespace(kube=kube, openstack=cloud, target=target)
     full = eyes.inventory()
     alive = [

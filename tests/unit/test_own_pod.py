@@ -52,7 +52,7 @@ def keystone(**spec: Any) -> dict[str, Any]:
 
 
 def deployment(kube: Kube, image: str | None = None) -> Any:
-    target = Target("t", Kubernetes(Path("k")), Cloud(Path("c"), "c"), agent=Agent(image))
+    target = Target("t", Kubernetes((Path("k"),)), Cloud(Path("c"), "c"), agent=Agent(image))
     return SimpleNamespace(kube=kube, target=target)
 
 

@@ -26,7 +26,9 @@ from seatrial.model.rights import Right, Where, rights
 from seatrial.model.target import Cloud, Grant, Kubernetes, Namespaces, Target
 
 DEPLOY = Path(__file__).parents[2] / "deploy/rbac"
-TARGET = Target("t", Kubernetes(Path("kubeconfig"), "admin"), Cloud(Path("clouds.yaml"), "prod"), grant=Grant.DISRUPT)
+TARGET = Target(
+    "t", Kubernetes((Path("kubeconfig"),), "admin"), Cloud(Path("clouds.yaml"), "prod"), grant=Grant.DISRUPT
+)
 SERVED = (
     Kind("OpenStackControlPlane", "core.openstack.org", "v1beta1", "openstackcontrolplanes"),
     Kind("Galera", "mariadb.openstack.org", "v1beta1", "galeras"),
