@@ -484,7 +484,7 @@ class Deployment:
     def __init__(self, platform: Platform, **target: Any) -> None:
         self.kube: Any = platform
         self.openstack: Any = Projects(platform)
-        kubernetes, cloud = Kubernetes(Path("kubeconfig")), Cloud(Path("clouds.yaml"), "cloud")
+        kubernetes, cloud = Kubernetes((Path("kubeconfig"),)), Cloud(Path("clouds.yaml"), "cloud")
         own = {"grant": Grant.DISRUPT, "limits": Limits({"*": 9}), **target}
         self.target = Target(own.pop("name", "fake"), kubernetes, cloud, **own)
 

@@ -21,7 +21,7 @@ NODES = ("node-0", "node-1", "node-2")
 
 
 def target(limits: Limits) -> Target:
-    return Target("t", Kubernetes(Path("k")), Cloud(Path("c"), "c"), grant=Grant.DISRUPT, limits=limits)
+    return Target("t", Kubernetes((Path("k"),)), Cloud(Path("c"), "c"), grant=Grant.DISRUPT, limits=limits)
 
 
 def injection(*subjects: str, costs: dict[str, int] | None = None, pick: str = "all") -> Injection:

@@ -40,7 +40,7 @@ def asked(
     grant: Grant = Grant.DISRUPT,
     breaks_quorum: bool = False,
 ) -> str | None:
-    target = Target("t", Kubernetes(Path("k")), Cloud(Path("c"), "c"), grant=grant, limits=limits)
+    target = Target("t", Kubernetes((Path("k"),)), Cloud(Path("c"), "c"), grant=grant, limits=limits)
     here = eyes.inventory() if inventory is None else inventory
     return refusal(target, here, wanted, open_, grant=Grant.DISRUPT, breaks_quorum=breaks_quorum)
 
