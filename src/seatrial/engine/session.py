@@ -476,6 +476,7 @@ class Session:
         seen = opened.kept is Kept.HURT and self._scope is not None
 
         def record(gone: Observation) -> None:
+            gone = as_stored(gone)
             with self._lock:
                 if seen and self._scope is not None:
                     self._scope.observations.append(gone)
