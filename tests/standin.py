@@ -38,6 +38,8 @@ class Standin(http.server.ThreadingHTTPServer):
         for space in _SPACES:
             self.put("namespaces", "", {"kind": "Namespace", "metadata": {"name": space}})
         self.put("openstackcontrolplanes", "openstack", {"metadata": {"name": "controlplane"}, "spec": {}})
+        ways_in = {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}}
+        self.put("services", "openstack", {"metadata": {"name": "keystone-public"}, "spec": {}, "status": ways_in})
         self._workload("memcached", 3)
 
     @property
@@ -169,7 +171,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 if self.server.heals:
                     self.server.put(*place[:2], {**found, "metadata": {**found["metadata"], "uid": None}})
             else:
-                found.update({key: value for key, value in body.items() if key != "metadata"})
+                _merge(found, body)
             self._say(200, found)
 
     def _objects(self, path: str) -> None:
@@ -213,6 +215,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def _merge(found: dict[str, Any], patch: dict[str, Any]) -> None:
+    """Merge a patch into an object (RFC 7386)."""
+    for key, value in patch.items():
+        if value is None:
+            found.pop(key, None)
+        elif isinstance(value, dict) and isinstance(found.get(key), dict):
+            _merge(found[key], value)
+        else:
+            found[key] = value
 
 
 def _place(path: str) -> tuple[str, str, str]:

@@ -149,7 +149,7 @@ def test_when_the_owner_allows_nothing_of_it_the_run_is_refused(pytester: pytest
     """A run of nothing is not a pass."""
     project(pytester, grant="mutate")
     told = refused(pytester, "--target", "target.yaml", "--suite", "resilience")
-    assert "nothing of this selection may run (2 scenarios); accepted: disrupt" in told
+    assert "nothing of this selection may run; accepted: disrupt" in told
 
 
 @pytest.mark.parametrize("dest", ["numprocesses", "reruns", "count", "flake_finder_enable", "splits"])

@@ -28,9 +28,8 @@ from seatrial.engine.collect import Attended, Loss
 from seatrial.engine.disruption import Disruption
 from seatrial.engine.session import Session
 from seatrial.entry.exit_status import Exit, of_error, of_run
-from seatrial.entry.places import check_out
+from seatrial.entry.places import check_out, seal, tell
 from seatrial.entry.target import load_target
-from seatrial.entry.trial import report, seal
 from seatrial.journal.reader import open_injections, scan
 from seatrial.journal.sieve import clean_json, shown
 from seatrial.model.errors import BadInput, HarnessBug, Problem, SeatrialError, UndoFailed
@@ -106,8 +105,8 @@ def after_experiment_control(context: Mapping[str, Any], state: dict[str, Any] |
     status = Exit.INTERNAL
     try:
         run = _close(running, str((state or {}).get("status")))
-        report(folder)
-        status = of_run(run, left_behind=False) if run.verdicts else Exit.CONFORMS
+        told = tell(folder)
+        status = of_run(run, left_behind=False, failed=not told) if run.verdicts or not told else Exit.CONFORMS
     except Exception:  # chaostoolkit passes over whatever a control raises
         _log.critical("a mistake in Seatrial itself", exc_info=True)
     seal(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 from argparse import Namespace
@@ -50,11 +49,12 @@ def plan(options: Namespace) -> int:
     loader.find(options.requirement)
     target = [] if options.target is None else ["--target", str(options.target.resolve())]
     found = child.collect(suite, [*target, *_selection(options.requirement)])
-    needed = max((Grant(str(entry["grant"])) for entry in found.scenarios), key=list(Grant).index)
+    grants = [Grant(str(entry["grant"])) for entry in found.scenarios]
+    needed = max(grants, key=list(Grant).index, default=Grant.OBSERVE)
     if options.json:
         entries = {"scenarios": found.scenarios, "not_tried": found.not_tried}
         _print_json({"suite": suite, "grant": needed.value, **entries})
-        return Exit.CONFORMS
+        return Exit.CONFORMS if grants else Exit.BAD_INPUT
     out = showing.console()
     for entry in found.scenarios:
         out.print(escape(f"{entry['grant']:<8} {', '.join(entry['requirements']):<8} {entry['scenario']}"))
@@ -62,6 +62,9 @@ def plan(options: Namespace) -> int:
             out.print(escape(f"{'':<18}hurts: {'; '.join(entry['acts'])}"))
     for entry in found.not_tried:
         out.print(escape(f"{'left out':<8} {', '.join(entry['requirements']):<8} {entry['scenario']}: {entry['why']}"))
+    if not grants:
+        out.print("nothing of this would run: `seatrial run` refuses it")
+        return Exit.BAD_INPUT
     left_out = f"; {len(found.not_tried)} left out" if found.not_tried else ""
     out.print(f"{len(found.scenarios)} scenarios{left_out}; needs the grant {needed.value} ({TAGS[needed.value]})")
     return Exit.CONFORMS
@@ -132,13 +135,10 @@ def run(options: Namespace) -> int:
         raise Refused(ended.refusal)
     if not folder.run_json.exists():
         return _never_began(folder)
-    from seatrial.reporting import seal, write_all  # noqa: PLC0415
-
-    if not folder.html.exists():
-        # Whatever ended the child, people find a report of what there is.
-        write_all(folder.path)
-    seal(folder.path)
-    return _result(folder, folder.load_run(), out, failed=ended.failed, as_json=options.json)
+    # Whatever ended the child, people find a report of what there is.
+    told = folder.html.exists() or places.tell(folder)
+    told = places.seal(folder) and told
+    return _result(folder, folder.load_run(), out, failed=ended.failed or not told, as_json=options.json)
 
 
 def _accepted(options: Namespace) -> tuple[Target, str]:
@@ -251,12 +251,8 @@ def _remark(folder: RunFolder, out: Console) -> None:
 def _undone(folder: RunFolder, done: Sequence[Undone], out: Console, *, as_json: bool) -> int:
     """Write the reports anew and seal the run again, whose journal has grown; tell what came of it."""
     if done:
-        from seatrial.reporting import seal, write_all  # noqa: PLC0415
-
-        # Undo needs less of a run than a report does.
-        with contextlib.suppress(BadInput):
-            write_all(folder.path)
-        seal(folder.path)
+        places.tell(folder)
+        places.seal(folder)
     failed = [entry for entry in done if entry.failure is not None]
     status = Exit.NOT_RESTORED if failed else Exit.CONFORMS
     if as_json:

@@ -236,6 +236,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if trial.left:
         # As `seatrial run` ends: whatever the tests said, somebody has to act now.
         session.exitstatus = _NOT_RESTORED
+    elif trial.broken:
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
 
 @pytest.hookimpl(trylast=True)
@@ -243,7 +245,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Seal the run, when nothing more is written; whoever attends this process seals what it writes itself."""
     trial = config.stash.get(_TRIAL, None)
     if trial is not None and trial.session is not None and config.getoption("lifeline") is None:
-        from seatrial.entry.trial import seal  # noqa: PLC0415
+        from seatrial.entry.places import seal  # noqa: PLC0415
 
         seal(trial.session.folder)
 

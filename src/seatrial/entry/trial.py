@@ -24,7 +24,7 @@ from seatrial.engine.plan import (
     tag_problems,
 )
 from seatrial.engine.session import Session
-from seatrial.entry.places import check_out
+from seatrial.entry import crash, places
 from seatrial.entry.refusal import gathering
 from seatrial.entry.target import load_target
 from seatrial.journal.folder import RunFolder
@@ -66,13 +66,16 @@ class Trial:
     failure: SeatrialError | None = None
     left: bool = False
     """Something could not be taken back, also at the end."""
+    broken: bool = False
+    """Seatrial itself failed at the end of the run."""
+    _lacking: list[Grant] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def select(self, items: list[pytest.Item]) -> list[pytest.Item]:
         """Return the items that stay selected, calm ones first.
 
         Raises BadInput for everything that is wrong with the selection and the target, all at once. What the target's
-        grant does not allow stays as well, to be shown as left out; when it allows nothing, that is bad input.
+        grant does not allow stays as well, to be shown as left out.
         """
         ours = {item.nodeid: planned_of(item) for item in items if item.get_closest_marker(_SUITE) is not None}
         problems = _seed_problems(self.options.seed)
@@ -120,10 +123,7 @@ class Trial:
             else:
                 why = f"needs the grant {planned.grant.value}; the target grants {granted.value}"
                 self.not_tried[nodeid] = NotTried(planned.scenario, planned.requirements, why)
-        if not self.planned:
-            needed = min((planned.grant for planned in chosen.values()), key=list(Grant).index)
-            found = f"{granted.value}, with which nothing of this selection may run ({len(chosen)} scenarios)"
-            raise BadInput([Problem("grant", found, f"{needed.value} (the target's owner sets it)")])
+                self._lacking.append(planned.grant)
 
     def write_plan(self, path: Path) -> None:
         """Leave the plan where the command that asked for it looks."""
@@ -149,8 +149,12 @@ class Trial:
         if self.target is None:
             accepted = "--target FILE: the deployment to try (`seatrial-lab target` prints one for the lab)"
             raise BadInput([Problem("--target", "no target", accepted)])
+        if not self.planned:
+            needed = min(self._lacking, key=list(Grant).index)
+            found = f"{self.target.grant.value}, with which nothing of this selection may run"
+            raise BadInput([Problem("grant", found, f"{needed.value} (the target's owner sets it)")])
         if self.options.run_dir is None:
-            check_out(self.options.out, "reports")
+            places.check_out(self.options.out, "reports")
         planned = list(self.planned.values())
         self.session = Session.open(
             self.target,
@@ -201,8 +205,11 @@ class Trial:
                 session.close(f"cut short: {cut_short}" if cut_short else COMPLETE)
             except UndoFailed as error:
                 self.failure = error
+            except Exception as error:  # our mistake; what is left behind is told all the same
+                crash.told(error, debug=False)
+                self.broken = True
             self.left = bool(open_injections(scan(session.folder.journal).events))
-            report(session.folder)
+            self.broken = not places.tell(session.folder) or self.broken
 
 
 def planned_of(item: pytest.Item) -> Planned:
@@ -222,20 +229,6 @@ def planned_of(item: pytest.Item) -> Planned:
 
 def _seed_problems(seed: int) -> list[Problem]:
     return [] if seed >= 0 else [Problem("--seed", str(seed), "a whole number, 0 or greater")]
-
-
-def report(folder: RunFolder) -> None:
-    """Write everything that people read from a run that has ended."""
-    from seatrial.reporting import write_all  # noqa: PLC0415  (drawing is loaded only when a run has ended)
-
-    write_all(folder.path)
-
-
-def seal(folder: RunFolder) -> None:
-    """Write the hashes of all files of a run: the very last thing."""
-    from seatrial.reporting import seal as seal_run  # noqa: PLC0415
-
-    seal_run(folder.path)
 
 
 def _given_folder(path: Path | None) -> RunFolder | None:
