@@ -49,7 +49,7 @@ def holds(trial): raise AssertionError("no scenario may run")
 """
 TARGET = """\
 name: small
-kubernetes: {{kubeconfig: kubeconfig}}
+kubernetes: {{kubeconfig: kubeconfig, context: c}}
 cloud: {{clouds_yaml: clouds.yaml, name: small}}
 grant: {grant}
 """
