@@ -51,6 +51,7 @@ class Standin(http.server.ThreadingHTTPServer):
         """Keep an object."""
         metadata = manifest["metadata"]
         metadata["uid"] = metadata.get("uid") or f"uid-{next(self._uids)}"
+        metadata["resourceVersion"] = str(next(self._uids))
         if space:
             metadata["namespace"] = space
         self.objects[plural, space, metadata["name"]] = manifest
@@ -100,7 +101,7 @@ class Standin(http.server.ThreadingHTTPServer):
             "kubernetes": {"kubeconfig": "kubeconfig", "context": "c"},
             "cloud": {"clouds_yaml": "clouds.yaml", "name": "standin"},
             "grant": grant,
-            "budgets": {"repair": 1, "proof": 1},
+            "budgets": {"repair": 1, "proof": 1, "operator_reconcile": 1},
         }
         folder.mkdir(parents=True, exist_ok=True)
         for name, document in (("kubeconfig", kubeconfig), ("clouds.yaml", clouds), ("target.yaml", target)):
