@@ -6,6 +6,7 @@ import fcntl
 import json
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from paper_runs import core_run
@@ -126,3 +127,19 @@ def test_a_run_that_is_going_on_is_not_sealed_under_its_hands(sealed: Path, caps
         assert main(["report", str(sealed)]) == Exit.BAD_INPUT
     assert "still going on" in capsys.readouterr().err
     assert (sealed / "MANIFEST").read_bytes() == before
+
+
+def test_what_was_not_tried_is_no_part_of_what_is_kept(tmp_path: Path) -> None:
+    """The headline says so, JUnit skips it with the reason, and the document to sign lists it."""
+    folder = core_run(tmp_path / "run")
+    run = json.loads((folder / "run.json").read_text())
+    left_out = {"scenario": "A member is lost", "requirements": ["MSG-9"], "why": "needs the grant disrupt"}
+    run["plan"]["not_tried"] = [left_out]
+    (folder / "run.json").write_text(json.dumps(run))
+    write_all(folder)
+    for name in ("report.html", "sign-off.md"):
+        told = (folder / name).read_text()
+        assert "1 not tried: MSG" in told
+        assert "needs the grant disrupt" in told
+    [skipped] = ET.parse(folder / "junit.xml").getroot().findall(".//skipped")  # noqa: S314 - our own
+    assert skipped.get("message") == "needs the grant disrupt"

@@ -25,7 +25,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 def junit(story: Story) -> str:
     """Return the run as JUnit XML."""
     run, summary = story.run, summarise(story)
-    cases = [_case(story, row) for row in story.rows]
+    cases = [*(_case(story, row) for row in story.rows), *_not_tried(story)]
     lasted = (story.last - story.first).total_seconds()
     suite = ET.Element(
         "testsuite",
@@ -48,6 +48,17 @@ def junit(story: Story) -> str:
     root.append(suite)
     ET.indent(root)
     return clean_finished('<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n")
+
+
+def _not_tried(story: Story) -> Iterator[ET.Element]:
+    """Yield a case for each scenario that was left out: skipped, with the reason."""
+    for entry in story.run.plan.not_tried:
+        names = ", ".join(entry.requirements)
+        about = {"classname": _text(f"{story.run.plan.suite}.{names}"), "name": _text(cut(shown(entry.scenario), MOST))}
+        case = ET.Element("testcase", {**about, "time": "0.000"})
+        case.append(_properties({"requirement": names, "outcome": "not_tried"}))
+        ET.SubElement(case, "skipped", {"type": "not_tried", "message": _text(brief(entry.why))})
+        yield case
 
 
 def _case(story: Story, row: Row) -> ET.Element:

@@ -44,8 +44,17 @@ def headline(story: Story, *, longest: int = 1000) -> str:
     if not kept:
         return f"None of {total} applies to {target}."
     rest = "" if kept == len(story.rows) else f" that apply ({len(story.rows) - kept} do not)"
+    untried = left_out(story)
+    if untried:
+        rest = f" that it was tried on{rest and ' and'}{rest} ({len(untried)} not tried: {listing(untried, most=5)})"
     promises = plural(kept, "promise")
     return f"{target} keeps {'all ' if kept > 1 else ''}{promises}{rest}{_under(story)}."
+
+
+def left_out(story: Story) -> list[str]:
+    """Return the promises that the selection holds and of which no scenario was tried."""
+    named = dict.fromkeys(str(one) for entry in story.run.plan.not_tried for one in entry.requirements)
+    return [one for one in named if one not in story.run.plan.requirements]
 
 
 def _under(story: Story) -> str:
