@@ -61,15 +61,6 @@ def budgets(overrides: Mapping[str, float]) -> dict[str, float]:
     return {name: float(overrides.get(name, deadline.seconds)) for name, deadline in DEADLINES.items()}
 
 
-def exceeding(overrides: Mapping[str, float]) -> dict[str, float]:
-    """Return those deadlines that are longer than their default, by name, and the default in seconds."""
-    return {
-        name: DEADLINES[name].seconds
-        for name, value in overrides.items()
-        if name in DEADLINES and value > DEADLINES[name].seconds
-    }
-
-
 def seconds(overrides: Mapping[str, float], name: str) -> float:
     """Return one named deadline in seconds: the target's own when it has one, else the default."""
     return float(overrides.get(name, DEADLINES[name].seconds))

@@ -62,10 +62,12 @@ def test_a_second_trial_is_refused_and_the_first_is_stopped_from_another_termina
         assert f"run {run}" in " ".join(refused.stderr.split())
         assert not list(second.glob("*")), "a refused trial leaves nothing"
 
-        told = json.loads(seatrial("status", "--json", "--target", str(lab.target)).stdout)
-        assert (told["held"], told["run"], told["suite"]) == (True, run, "resilience")
-        assert any("pause_process" in line for line in told["open"]) or told["renewed"], told
+        def says_what_is_open() -> bool:
+            told = json.loads(seatrial("status", "--json", "--target", str(lab.target)).stdout)
+            assert (told["held"], told["run"], told["suite"]) == (True, run, "resilience")
+            return any("pause_process" in line for line in told["open"])
 
+        wait_until(says_what_is_open)
         stopped = seatrial("stop", "--target", str(lab.target))
         assert stopped.returncode == 0, stopped.stdout + stopped.stderr
         said, _ = process.communicate(timeout=LIMIT_S)

@@ -21,6 +21,7 @@ from rich.console import Console
 
 from seatrial.journal.folder import RunFolder
 from seatrial.journal.reader import open_injections
+from seatrial.journal.sieve import shown
 from seatrial.model.journal import EventKind
 from seatrial.model.observation import Json
 from seatrial.reporting import show, write_all
@@ -86,9 +87,10 @@ class Open(HTMLParser):
     def where(self) -> str:
         return "/".join(f"{tag}.{given_.get('class', '')}" for tag, given_ in self.path)
 
-    def inside(self, part: str) -> list[str]:
+    def inside(self, part: str, *, but: str = "-") -> list[str]:
         """Return the lines of one part of the page, as they are seen."""
-        return [" ".join(line.split()) for where, line in self.lines if part in where and line.strip()]
+        lines = [line for where, line in self.lines if part in where and but not in where]
+        return [" ".join(line.split()) for line in lines if line.strip()]
 
 
 def printed(folder: Path, width: int | None = None) -> list[str]:
@@ -133,7 +135,7 @@ def test_the_first_screen_says_the_same_in_short_names(tmp_path: Path) -> None:
     assert "! The deployment may still be hurt: 10 operators are frozen since 09:26:56 UTC" in first
     assert f"seatrial undo {tmp_path.name}/run" in first
     assert "infra-operator-…-r0vtk, keystone-operator-…-r1vtk, +8 more" in first
-    assert "by hand: kill -CONT 7 in container manager of infra-operator" in first
+    assert "by hand, if that fails: kill -CONT 7 in container manager of infra-operator" in first
     assert "+9 more by hand" in first
     assert "cut short by the harness in scenario 2 of 2" in first
     assert "again run what could not be judged once more" in first
@@ -146,6 +148,19 @@ def test_the_first_screen_says_the_same_in_short_names(tmp_path: Path) -> None:
     for other in ("sign-off.md", "junit.xml"):
         assert RECIPE not in (folder / other).read_text(encoding="utf-8"), other
     assert RECIPE not in "\n".join(printed(folder))
+
+
+def test_a_command_is_never_cut(tmp_path: Path) -> None:
+    """One that has lost its end is none: it stands on a line of its own, to be pasted."""
+    command = f"kubectl exec -n openstack-operators {'x' * 63} -c manager -- kill -CONT 7 9 11 13 15 17 19 21 23 25 27"
+    run = Recorder(tmp_path / "run")
+    run.hurt("pause_process", "pod/openstack/a", hold=1, undo=False, by_hand=(command, "more"))
+    folder = run.save(state="running")
+    write_all(folder)
+    for width in (None, 80, 100):
+        assert command in printed(folder, width)
+    assert command in Open((folder / "report.html").read_text(encoding="utf-8")).inside("div.command")[1]
+    assert f"by hand: {command}" in (folder / "sign-off.md").read_text(encoding="utf-8")
 
 
 def test_who_cut_a_run_short_is_told_by_whether_anybody_could_look(tmp_path: Path) -> None:
@@ -268,7 +283,8 @@ def test_whatever_a_run_says_it_stays_short_and_ends_with_what_to_do(folder: Pat
     assert summary.hurt is bool(opened)
     lines = printed(folder)
     assert lines[-1] == (f"seatrial undo {folder}" if opened else f"report: {folder / 'report.html'}")
-    assert all(len(line) <= MOST for line in lines if not COMMAND.match(line)), lines
+    pasted = {shown(line) for line in summary.by_hand}
+    assert all(len(line) <= MOST for line in lines if not COMMAND.match(line) and line not in pasted), lines
     last = "\n".join(lines[-12:])
     assert "NOW      " in last
     assert "verdicts: " in last
@@ -277,12 +293,12 @@ def test_whatever_a_run_says_it_stays_short_and_ends_with_what_to_do(folder: Pat
     for width in (80, 100):
         narrow = printed(folder, width)
         assert " ".join(narrow).split() == " ".join(lines).split(), "a word was broken"
-    for one in (*summary.tried, *summary.by_hand, summary.now, summary.verdict, summary.cause, summary.ending.words):
+    for one in (*summary.tried, summary.now, summary.verdict, summary.cause, summary.ending.words):
         assert len(one) <= MOST
     page = Open((folder / "report.html").read_text(encoding="utf-8"))
     assert page.bare == []
-    for line in page.inside("div.first"):
-        assert len(line) <= MOST or "seatrial " in line, line
+    for line in page.inside("div.first", but="div.command"):
+        assert len(line) <= MOST, line
 
 
 def test_nothing_long_stands_outside_a_fold_of_the_page(tmp_path: Path) -> None:

@@ -13,13 +13,19 @@ import keystoneauth1.exceptions as keystone_errors
 import openstack.exceptions as sdk_errors
 import yaml
 from openstack.config import OpenStackConfig
+from openstack.config import loader as sdk_loader
 
-from seatrial.model.errors import BadInput, Problem
+from seatrial.clients.unanswered import why
+from seatrial.model.errors import BadInput, NotPermitted, Problem, Unreachable
 from seatrial.model.known import KNOWN, cut
 from seatrial.model.target import Cloud
 
 ANSWER_S = 10.0
 """The deadline of everything that is asked, the login included: a black hole must not hold up a trial."""
+USUAL_FILES = tuple(Path(place) for place in sdk_loader.CONFIG_FILES)
+USUAL_SECURE_FILES = tuple(Path(place) for place in sdk_loader.SECURE_FILES)
+"""Where openstacksdk looks for a clouds.yaml, and for the secrets that belong to one."""
+_TRIES = 3
 _HANDED = (
     *("auth", "auth_type", "auth_methods", "region_name", "interface", "identity_api_version"),
     *("verify", "insecure", "cacert", "cert", "key", "force_ipv4"),
@@ -65,6 +71,35 @@ def _with_known_secrets(found: Any) -> Any:
         if isinstance(given.get(key), str):
             KNOWN.tell(given[key])
     return found
+
+
+def by_hand() -> Any:
+    """Return the configuration of the cloud that OS_CLOUD names, found as openstacksdk finds it."""
+    config = OpenStackConfig()
+    known, name = sorted(set(config.get_cloud_names()) - {"defaults"}), config.default_cloud
+    if name not in known:
+        where = config.config_filename or "no clouds.yaml was found; OS_CLIENT_CONFIG_FILE names one"
+        raise BadInput([Problem("OS_CLOUD", repr(name), f"{', '.join(known) or 'nothing'} ({where})")])
+    return _with_known_secrets(config.get_one(cloud=name))
+
+
+def let_in(found: Any) -> None:
+    """See that this cloud lets us in; raises NotPermitted when it refuses, Unreachable when it does not answer."""
+    session = found.get_session()
+    for left in reversed(range(_TRIES)):
+        try:
+            session.get_token()
+        except (keystone_errors.Unauthorized, keystone_errors.Forbidden) as refused:
+            raise NotPermitted(f"the cloud does not accept the load's credentials: {_short(refused)}") from refused
+        except keystone_errors.ConnectFailure as silent:
+            if not left:
+                url = found.get_auth_args()["auth_url"]
+                raise Unreachable(f"the load could not log in: {url} does not answer: {why(silent)}") from silent
+        except (keystone_errors.ClientException, sdk_errors.SDKException) as problem:
+            if not left:
+                raise Unreachable(f"the load could not log in: {_short(problem)}") from problem
+        else:
+            return
 
 
 def _names(files: tuple[Path, ...]) -> list[str]:

@@ -114,6 +114,11 @@ def ask(why: str) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def asked() -> str | None:
+    """Return why the process was asked to end, once it was."""
+    return _current[-1].why if _current else None
+
+
 @contextmanager
 def shielded(*, last: bool = False) -> Iterator[None]:
     """Let nothing interrupt what is done inside, if signals are heard at all.

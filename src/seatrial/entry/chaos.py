@@ -274,10 +274,13 @@ def _lose_leading(running: _Experiment, loss: Loss) -> Disruption[Any]:
 
 
 @_activity
-def disrupt(fault: str, parameters: Mapping[str, Json] | None = None) -> Json:
-    """Action: hurt the deployment with a fault by its name; returns the proof that it took hold."""
+def disrupt(fault: str, parameters: Mapping[str, Json] | None = None, breaks_quorum: bool = False) -> Json:
+    """Action: hurt the deployment with a fault by its name; returns the proof that it took hold.
+
+    ``breaks_quorum``: to cost a cluster its majority is what the experiment tries.
+    """
     running = _running()
-    disruption = running.session.disrupt(faults.build(fault, parameters or {}))
+    disruption = running.session.disrupt(faults.build(fault, parameters or {}), breaks_quorum=breaks_quorum is True)
     running.hurts.append(disruption)
     running.tried = True
     return disruption.held.value

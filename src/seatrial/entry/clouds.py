@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from openstack.config import loader as sdk_loader
-
 from seatrial.catalogue.document import Document, nearest
-from seatrial.clients.cloud import region
+from seatrial.clients.cloud import USUAL_FILES, USUAL_SECURE_FILES, region
 from seatrial.entry.written_files import expanded, mapping
 from seatrial.model.errors import BadInput, Problem
 from seatrial.model.target import Cloud
@@ -68,16 +66,15 @@ def _by_environment() -> Path | None:
     named = os.environ.get("OS_CLIENT_CONFIG_FILE")
     if named:
         return Path(named).expanduser().absolute()
-    return next((Path(place) for place in sdk_loader.CONFIG_FILES if Path(place).exists()), None)
+    return next((place for place in USUAL_FILES if place.exists()), None)
 
 
 def _secure(file: Path, *, by_environment: bool) -> tuple[Path, ...]:
     """Return the file with the secrets that belong to a clouds.yaml: beside it, or where openstacksdk looks."""
-    named, usual = [], []
+    places = [file.parent / name for name in _SECURE]
     if by_environment:
-        named = [Path(place) for place in [os.environ.get("OS_CLIENT_SECURE_FILE")] if place]
-        usual = [Path(place) for place in sdk_loader.SECURE_FILES]
-    places = [*named, *(file.parent / name for name in _SECURE), *usual]
+        named = os.environ.get("OS_CLIENT_SECURE_FILE")
+        places = [*([Path(named)] if named else []), *places, *USUAL_SECURE_FILES]
     return tuple(place for place in places if place.exists())[:1]
 
 

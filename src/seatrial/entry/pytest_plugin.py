@@ -230,9 +230,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     trial = session.config.stash.get(_TRIAL, None)
     if trial is None or trial.session is None:
         return
-    interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+    why = ending.asked()
+    ended = ("interrupted: " + why if why else "interrupted") if exitstatus == pytest.ExitCode.INTERRUPTED else ""
     with session.config.stash[_HEARD]:
-        trial.close(cut_short="interrupted" if interrupted else str(session.shouldfail or "") or None)
+        trial.close(cut_short=ended or str(session.shouldfail or "") or None)
     if trial.left:
         # As `seatrial run` ends: whatever the tests said, somebody has to act now.
         session.exitstatus = _NOT_RESTORED

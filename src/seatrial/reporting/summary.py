@@ -1,7 +1,7 @@
 """What whoever was woken up needs first, as one value: is it hurt now, what to do, what the verdict is, and why.
 
 Page, terminal, sign-off and JUnit all read it. It comes of the stored run alone; none of its texts is longer than a
-line, but the commands.
+line, but commands, which are to be pasted.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ _DONE = {
 }
 _SAID = MOST - 12
 """Characters of a sentence here: in front of it there may be a label or a sign."""
+_LONGEST_COMMAND = 300
+"""Of a command that was written down in the run; one that is cut is none."""
 _MOST_STEPS = 3
 _LONGEST_NAME = 40
 _ASKED = re.compile(r"interrupted\b|asked to end\b|the command that started this trial\b")
@@ -137,7 +139,7 @@ def summarise(story: Story, place: str | None = None) -> Summary:
 
 def _left(band: FaultBand) -> Left:
     injection = band.injection
-    by_hand = tuple(cut(" ".join(line.split()), _SAID) for line in injection.by_hand)
+    by_hand = tuple(cut(" ".join(line.split()), _LONGEST_COMMAND) for line in injection.by_hand if line.strip())
     if not by_hand and band.injected:
         by_hand = (f"what undoing needs stands in journal.jsonl, on the line prepared of {injection.id}",)
     return Left(band, _what(band), injection.subjects, by_hand, brief(band.undo_error or ""))

@@ -95,9 +95,15 @@ def _blocks(console: Console, story: Story, summary: Summary) -> None:
 
 
 def _by_hand(console: Console, lines: Sequence[str]) -> None:
-    if lines:
-        more = f" (+{len(lines) - 1} more)" if len(lines) > 1 else ""
-        _line(console, "BY HAND", Text(cut(lines[0], MOST - _LABEL - len(more)) + more))
+    """Print the first of the lines: behind its label where both are one line, else alone, so that it can be pasted."""
+    if not lines:
+        return
+    first, more = shown(lines[0]), f"(+{len(lines) - 1} more)" if len(lines) > 1 else ""
+    if len(first) + len(more) + 1 <= MOST - _LABEL:
+        _line(console, "BY HAND", Text(f"{first} {more}".rstrip()))
+    else:
+        _line(console, "BY HAND", Text(more or "this command:"))
+        put_whole(console, first)
 
 
 def _now_style(summary: Summary) -> str:
