@@ -24,7 +24,7 @@ _NAME = re.compile(r"[a-z]+(?:[._-][a-z]+)*")
 _LONGEST_NAME = 16
 _USERINFO = re.compile(r"(?:(?<=://)|(?<=,))[^\s/:@,]*:(?P<password>[^\s]*?)@(?![^\s/,]*@)")
 _ASSIGNED = re.compile(r"[\w.-]+\s*[:=]\s*(?P<value>\S.*)")
-_ASSIGNED_SECRET = re.compile(r"[\w.-]*(?:pass|pwd|secret|key|token|cred)[\w.-]*\s*[:=].*", re.IGNORECASE)
+_ASSIGNED_SECRET = re.compile(r"[\w.-]*(?:pass|pwd|secret|key(?!stone)|token|cred)[\w.-]*\s*[:=].*", re.IGNORECASE)
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
