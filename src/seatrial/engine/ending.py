@@ -10,6 +10,7 @@ from __future__ import annotations
 import _thread
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import monotonic
@@ -38,10 +39,13 @@ class Waves:
 class Ending:
     """What a process does about being asked to end while it may have something in a deployment."""
 
-    def __init__(self, *, still_open: Callable[[], Sequence[str]], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, *, still_open: Callable[[], Sequence[str]], tell: Callable[[str], None], at_last: Callable[[], None]
+    ) -> None:
         self._waves = Waves()
         self._still_open = still_open
         self._tell = tell
+        self._at_last = at_last
         self._shields = 0
         self._pending = False
         self.why: str | None = None
@@ -77,6 +81,7 @@ class Ending:
             )
         else:
             self._tell(f"ended as it is; still open: {listed(self._still_open())}")
+            self._at_last()
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
@@ -85,11 +90,16 @@ _current: list[Ending] = []
 
 
 @contextmanager
-def heard(*, still_open: Callable[[], Sequence[str]], tell: Callable[[str], None] | None = None) -> Iterator[Ending]:
-    """Take the signals that ask a process to end, for as long as this lasts; only in the main thread.
+def heard(
+    *,
+    still_open: Callable[[], Sequence[str]],
+    tell: Callable[[str], None] | None = None,
+    at_last: Callable[[], None] = lambda: None,
+) -> Iterator[Ending]:
+    """Take the signals that ask a process to end, for as long as this lasts.
 
     ``still_open``: what to name to whom asks again. ``tell``: how; by default to the standard error of now, whatever
-    is made of it later (pytest captures it).
+    is made of it later (pytest captures it). ``at_last``: what else ends when the third asking ends this process.
     """
     with ExitStack() as stack:
         if tell is None:
@@ -97,8 +107,9 @@ def heard(*, still_open: Callable[[], Sequence[str]], tell: Callable[[str], None
             stack.callback(os.close, kept)
             # Written at once and whole: a handler may have interrupted whoever was writing through a buffer.
             tell = lambda text: void(os.write(kept, f"seatrial: {text}\n".encode(errors="replace")))  # noqa: E731
-        ending = Ending(still_open=still_open, tell=tell)
-        for number in SIGNALS:
+        ending = Ending(still_open=still_open, tell=tell, at_last=at_last)
+        # Only the main thread is asked; in another one, signals are the affair of whoever has started it.
+        for number in SIGNALS if threading.current_thread() is threading.main_thread() else ():
             stack.callback(signal.signal, number, signal.signal(number, ending.handle))
         _current.append(ending)
         stack.callback(_current.remove, ending)

@@ -415,8 +415,11 @@ class Session:
             ended = state
             if self.tainted is not None:
                 ended = f"cut short: {self.tainted}" + ("" if self._open else ", and was when the run ended")
-            if self._presence is not None:
-                self._presence.end(whole=not self._open, state=ended)
+            try:
+                if self._presence is not None:
+                    self._presence.end(whole=not self._open, state=ended)
+            except Exception as error:  # the run has ended all the same, and is to be written down
+                failure = failure or error
             self._write(EventKind.ENDED, {"reason": ended})
             self._write_again()
             self._run = replace(self._run, ended_at=datetime.now(UTC), verdicts=self.verdicts(), state=ended)

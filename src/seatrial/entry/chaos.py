@@ -26,6 +26,7 @@ from seatrial.catalogue.loader import find
 from seatrial.engine import collect
 from seatrial.engine.collect import Attended, Loss
 from seatrial.engine.disruption import Disruption
+from seatrial.engine.ending import heard, shielded
 from seatrial.engine.session import Session
 from seatrial.entry.exit_status import Exit, of_error, of_run
 from seatrial.entry.places import check_out, seal, tell
@@ -52,6 +53,8 @@ class _Experiment:
     requirements: tuple[str, ...]
     name: str
     stack: ExitStack = field(default_factory=ExitStack)
+    signals: ExitStack = field(default_factory=ExitStack)
+    """Ours instead of chaostoolkit's, which would interrupt a clean-up."""
     attended: Attended | None = None
     queues: tuple[Observation, ...] = ()
     hurts: list[Disruption[Any]] = field(default_factory=list)
@@ -104,7 +107,8 @@ def after_experiment_control(context: Mapping[str, Any], state: dict[str, Any] |
     folder = running.session.folder
     status = Exit.INTERNAL
     try:
-        run = _close(running, str((state or {}).get("status")))
+        with running.signals, shielded(last=True):
+            run = _close(running, str((state or {}).get("status")))
         told = tell(folder)
         status = of_run(run, left_behind=False, failed=not told) if run.verdicts or not told else Exit.CONFORMS
     except Exception:  # chaostoolkit passes over whatever a control raises
@@ -169,6 +173,7 @@ def _open(title: str, configuration: Mapping[str, Any]) -> _Experiment:
         target_file=Path(str(file)),
     )
     running = _Experiment(session, tuple(requirements), title)
+    running.signals.enter_context(heard(still_open=session.still_open))
     running.stack.enter_context(session.scenario(title))
     return running
 

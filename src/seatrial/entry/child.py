@@ -68,7 +68,7 @@ def run(
     """Run a suite to its end; ``hear`` gets each event of its journal, and None regularly while nothing happens.
 
     Ctrl-C asks it to end in good order (what it broke is taken back), a second one tells what is still open, a third
-    ends this process. If this process ends the child notices, and ends in good order by itself.
+    ends both processes as they are. If this process dies the child notices, and ends in good order by itself.
     """
     root = suites_root()
     read_end, write_end = os.pipe()
@@ -112,7 +112,7 @@ def _attend(
 ) -> int:
     offset, status = 0, process.poll()
     # The child is asked once: it hears for itself of a signal that is meant for all processes.
-    with ending.heard(still_open=lambda: _still_open(folder), tell=tell):
+    with ending.heard(still_open=lambda: _still_open(folder), tell=tell, at_last=process.kill):
         while status is None:
             try:
                 time.sleep(_LOOK_EVERY_S)
