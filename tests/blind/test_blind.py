@@ -26,7 +26,9 @@ def only_viewer(lab: Lab, tmp_path: Path) -> Iterator[Path]:
     config = yaml.safe_load((lab.target.parent / "admin.kubeconfig").read_text())
     config["users"] = [{"name": BLIND, "user": {"token": token}}]
     config["contexts"][0]["context"]["user"] = BLIND
-    yield changed(lab, tmp_path, kubernetes={"kubeconfig": written(tmp_path / "blind.kubeconfig", config)})
+    target = changed(lab, tmp_path, kubernetes={"kubeconfig": written(tmp_path / "blind.kubeconfig", config)})
+    target.write_text(target.read_text().replace("grant: disrupt", "grant: observe"))
+    yield target
     lab.kubectl("delete", "clusterrolebinding", BLIND)
     lab.kubectl("delete", "serviceaccount", BLIND, "-n", "default")
 
@@ -61,6 +63,15 @@ def test_without_permission_nothing_conforms_that_needs_it(only_viewer: Path, tm
         assert {trial.outcomes[requirement] for requirement in NEED_EXEC if requirement in trial.outcomes} <= {
             "inconclusive"
         }
+
+
+def test_without_permission_nothing_is_changed(only_viewer: Path, tmp_path: Path) -> None:
+    """An account that may not say that a trial is on, nor take back what it would do, is turned away by name."""
+    only_viewer.write_text(only_viewer.read_text().replace("grant: observe", "grant: disrupt"))
+    trial = try_out("conformance", only_viewer, tmp_path / "out")
+    assert trial.status == 3, trial.said
+    assert "permitted" in trial.said or "forbids" in trial.said
+    assert "Traceback" not in trial.said
 
 
 def test_a_black_hole_is_no_answer(lab: Lab, tmp_path: Path) -> None:

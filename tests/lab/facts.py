@@ -18,6 +18,7 @@ KINDS = (
 )
 _GIVEN = ("clusterIP", "clusterIPs", "healthCheckNodePort", "ports")
 """What the platform gives to a Service that is made anew; its ports lose their node ports only."""
+_ONE_POD = "statefulset.kubernetes.io/pod-name"
 _STOPPED = "grep -ls '^[0-9]* (.*) T' /proc/[0-9]*/stat || true"
 
 
@@ -73,7 +74,9 @@ def _spec(manifest: dict[str, Any]) -> Any:
     if manifest["kind"] == "Secret":
         return sorted(manifest.get("data") or {})
     if manifest["kind"] == "Service":
-        return {key: value for key, value in manifest["spec"].items() if key not in _GIVEN}
+        kept = {key: value for key, value in manifest["spec"].items() if key not in _GIVEN}
+        # Whom the clients of the database are sent to moves with its active member.
+        return kept | {"selector": {k: v for k, v in (kept.get("selector") or {}).items() if k != _ONE_POD}}
     return manifest.get("spec", manifest.get("data"))
 
 
@@ -114,5 +117,7 @@ def _broker(lab: Lab, pod: str) -> list[str]:
 
 def _projects(lab: Lab) -> list[str]:
     config = openstack.config.OpenStackConfig(config_files=[str(lab.target.parent / "clouds.yaml")])
-    with openstack.connection.Connection(config=config.get_one("seatrial-lab")) as cloud:
-        return sorted(f"{project.name}" for project in cloud.identity.projects())
+    region = config.get_one("seatrial-lab")
+    with openstack.connection.Connection(config=region) as cloud:
+        listed = cloud.session.get(f"{region.get_auth_args()['auth_url']}/projects").json()["projects"]
+    return sorted(project["name"] for project in listed)
