@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -120,3 +121,47 @@ def test_a_second_without_requests_has_no_times() -> None:
         "p50_ms": None,
         "p95_ms": None,
     }
+
+
+DISTRIBUTED = """
+import os
+from locust import User, constant_throughput, events, task
+from seatrial.load.journal import attach
+
+@events.init.add_listener
+def begin(environment, **_):
+    attach(environment)
+
+class Busy(User):
+    wait_time = constant_throughput(20)
+
+    @task
+    def work(self):
+        self.environment.events.request.fire(
+            request_type="GET", name="x", response_time=5.0, response_length=1, exception=None, context={}
+        )
+"""
+
+
+def test_a_distributed_load_is_one_run_with_the_figures_of_all_workers(tmp_path: Path) -> None:
+    """The master writes what it is told; a worker writes nothing."""
+    (tmp_path / "load.py").write_text(DISTRIBUTED)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    locust = [sys.executable, "-m", "locust", "-f", "load.py", "--headless"]
+    at = ["--master-host", "127.0.0.1", "--master-port", port]
+    worker = subprocess.Popen([*locust, "--worker", *at], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    try:
+        master = ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "1"]
+        argv = [*locust, *master, "-u", "2", "-t", "6s", "--stop-timeout", "1"]
+        done = subprocess.run(argv, cwd=tmp_path, check=False, capture_output=True, text=True, timeout=90)
+    finally:
+        worker.terminate()
+        worker.wait()
+    folders = list((tmp_path / "reports").iterdir())
+    assert len(folders) == 1, done.stderr
+    events = [json.loads(line) for line in (folders[0] / "journal.jsonl").read_text().splitlines()]
+    loads = [event["data"] for event in events if event["kind"] == "load"]
+    assert sum(load["requests"] for load in loads) > 20
+    assert {load["p50_ms"] for load in loads if load["requests"]} == {5.0}

@@ -12,6 +12,7 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,9 +35,12 @@ Figures = dict[str, Any]
 Sink = Callable[[Figures], None]
 
 
-def attach(environment: Any) -> LoadJournal:
-    """Begin to write the figures of this Locust environment; ends with it, or when the harness that started it ends."""
-    return LoadJournal(environment)
+def attach(environment: Any) -> LoadJournal | None:
+    """Begin to write the figures of this Locust environment; ends with it, or when the harness that started it ends.
+
+    In a distributed load the master writes what its workers report to it, and a worker nothing: one load, one run.
+    """
+    return None if _runs_as(environment, "WorkerRunner") else LoadJournal(environment)
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:
@@ -69,6 +73,7 @@ class LoadJournal:
         self._lock = threading.Lock()
         self._times_ms: list[float] = []
         self._failures = 0
+        self._total = _Total(environment) if _runs_as(environment, "MasterRunner") else None
         self._over = threading.Event()
         environment.events.request.add_listener(self._request)
         environment.events.quitting.add_listener(self._quitting)
@@ -94,6 +99,8 @@ class LoadJournal:
         with self._lock:
             times_ms, self._times_ms = self._times_ms, []
             failures, self._failures = self._failures, 0
+        if self._total is not None:
+            times_ms, failures = self._total.since()
         runner = self._environment.runner
         self._sink(figures(time.time(), runner.user_count if runner else 0, times_ms, failures))
 
@@ -102,6 +109,30 @@ class LoadJournal:
             self._over.set()
             self._write()
             self._close()
+
+
+class _Total:
+    """What all workers of a distributed load have reported, by how much it grows (they report every few seconds)."""
+
+    def __init__(self, environment: Any) -> None:
+        self._environment = environment
+        self._times: Counter[float] = Counter()
+        self._failures = 0
+
+    def since(self) -> tuple[list[float], int]:
+        """Return the times of the requests that were reported since the last call, in ms, and how many failed."""
+        total = self._environment.stats.total
+        times, failures = (
+            Counter({float(ms): int(n) for ms, n in dict(total.response_times).items()}),
+            total.num_failures,
+        )
+        grown, failed = times - self._times, max(0, failures - self._failures)
+        self._times, self._failures = times, failures
+        return list(grown.elements()), failed
+
+
+def _runs_as(environment: Any, kind: str) -> bool:
+    return type(environment.runner).__name__ == kind
 
 
 def _sink(environment: Any) -> tuple[Sink, Callable[[], None]]:

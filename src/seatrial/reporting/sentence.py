@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from seatrial.model.verdict import Outcome
 from seatrial.reporting.brief import few, middle_cut
-from seatrial.reporting.story import Row, Story
+from seatrial.reporting.story import LoadPoint, Row, Story
 from seatrial.reporting.wiring import Wiring
-from seatrial.reporting.words import listing, plural, seconds
+from seatrial.reporting.words import clock, listing, plural, seconds
+
+_BROKEN_OFF_S = 5.0
+"""Two points of a load that are further apart belong to two loads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ def _under(story: Story) -> str:
 
 def facts(story: Story, wiring: Wiring) -> tuple[Fact, ...]:
     """Return the figures that a person looks for first."""
-    found = [_faults(story), _outage(story), _writes(story), _connections(wiring)]
+    found = [_faults(story), _outage(story), _users(story), _writes(story), _connections(wiring)]
     return tuple(fact for fact in found if fact is not None)
 
 
@@ -91,6 +96,34 @@ def _outage(story: Story) -> Fact | None:
     if story.watches:
         return Fact("0 s", "longest outage", f"{plural(len(story.watches), 'measurement')}, every answer came")
     return None
+
+
+def _users(story: Story) -> Fact | None:
+    """Word what the users of the load saw, who do more than ask for a page that answers while work waits."""
+    if not story.load:
+        return None
+    worst, at = longest_silence(story.load)
+    if not worst:
+        return Fact("0 s", "without an answer to users", "each interval of the load had one")
+    when = f", until {clock(at)}" if at is not None else ""
+    return Fact(seconds(worst), "without an answer to users", f"longest stretch of the load{when}")
+
+
+def longest_silence(load: Sequence[LoadPoint]) -> tuple[float, datetime | None]:
+    """Return how long no user of the load got an answer at most, in whole intervals, and when that was over."""
+    worst, ended, since = 0.0, None, None
+    before: LoadPoint | None = None
+    for point in load:
+        connected = before is not None and (point.at - before.at).total_seconds() < _BROKEN_OFF_S
+        if point.users and point.rate <= point.failures and connected and before is not None:
+            since = since or before.at
+            took = (point.at - since).total_seconds()
+            if took > worst:
+                worst, ended = took, point.at
+        else:
+            since = None
+        before = point
+    return worst, ended
 
 
 def _writes(story: Story) -> Fact | None:
