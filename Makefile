@@ -16,7 +16,7 @@ test: ## the tests of the project: those of `check`, then those on a lab of each
 test-full: ## all tests on a lab of size full, the long ones too
 	@scripts/test-full
 
-check: ## what needs no lab, in under a minute: lint, types, layers, unit and property tests
+check: ## what needs no lab: lint, types, layers, unit and property tests
 	@scripts/check
 
 bench: ## measure the lab and the harness on a lab
