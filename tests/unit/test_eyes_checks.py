@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -473,9 +474,19 @@ def test_ops_3_counts_only_operators_that_run_and_says_nothing_without_any() -> 
 @pytest.mark.parametrize("requirement", ["DB-5", "MSG-2", "OPS-3"])
 def test_a_hold_that_ended_early_is_no_evidence_of_a_whole_one(requirement: str) -> None:
     """A frozen container that its liveness probe has started anew was lost for less than is claimed."""
-    whole = [*eyes.conforming(RequirementId(requirement)), eyes.still_held(held=True)]
-    assert judged(requirement, whole).outcome is Outcome.CONFORMS
-    for ended in (eyes.still_held(held=False), eyes.blind(eyes.still_held(held=True))):
-        verdict = judged(requirement, [*eyes.conforming(RequirementId(requirement)), ended])
+    whole = eyes.conforming(RequirementId(requirement))
+    [proof] = [o for o in whole if o.probe == "fault.took_hold"]
+
+    def again(after_s: float, *, held: bool) -> Observation:
+        return replace(
+            eyes.still_held(held=held), subject=proof.subject, asked_at=proof.asked_at + timedelta(seconds=after_s)
+        )
+
+    assert judged(requirement, [*whole, again(10, held=True)]).outcome is Outcome.CONFORMS
+    later = judged(requirement, [*whole, again(10, held=True), again(30, held=False)])
+    assert later.outcome is Outcome.CONFORMS
+    assert "back before the hold ended" in later.because
+    for ended in (again(10, held=False), again(9, held=True), eyes.blind(again(10, held=True))):
+        verdict = judged(requirement, [*whole, ended])
         assert verdict.outcome is Outcome.INCONCLUSIVE
         assert ended.id in verdict.seen

@@ -38,7 +38,7 @@ def check(evidence: Evidence) -> Verdict:
     if not proofs:
         weighing.doubt("no loss of a database instance was proven", *evidence.of("fault.took_hold"))
     weighing.saw(*proofs)
-    judge_hold(evidence, weighing)
+    shorter = judge_hold(evidence, weighing)
     budget = evidence.budgets.get(_BUDGET, _DEFAULT_S)
     for path in ("sql", "http"):
         judge_outage(evidence, weighing, path, budget)
@@ -53,7 +53,7 @@ def check(evidence: Evidence) -> Verdict:
     ]
     return weighing.verdict(
         f"no acknowledged write was lost with {', '.join(lost)}; longest outage: {', '.join(longest)} "
-        f"(budget {budget:g} s)"
+        f"(budget {budget:g} s){shorter}"
     )
 
 

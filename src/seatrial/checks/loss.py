@@ -6,18 +6,31 @@ from seatrial.checks.reading import mapping, mappings, number, whole
 from seatrial.checks.weighing import Weighing, listed
 from seatrial.model.observation import Evidence, Observation
 
+_HOLD = "hold"
+_DEFAULT_HOLD_S = 10.0
 
-def judge_hold(evidence: Evidence, weighing: Weighing) -> None:
-    """Weigh whether what was hurt still was when the hold ended.
 
-    A frozen container that its liveness probe has started anew was lost for a shorter time than is claimed of it.
+def judge_hold(evidence: Evidence, weighing: Weighing) -> str:
+    """Weigh whether what was hurt is proven to have stayed so for the budget *hold*; return what else is to be said.
+
+    A frozen container that its liveness probe starts anew later than that is a deployment that helps itself: the loss
+    was long enough to be one, and no longer.
     """
-    looks = evidence.of("fault.still_held")
-    weighing.blind(*[o for o in looks if not o.seen])
-    for look in (o for o in looks if o.seen):
-        weighing.saw(look)
-        if mapping(look.value).get("held") is not True:
-            weighing.doubt(f"the hold was shorter than wanted: {look.subject} was no longer hurt when it ended", look)
+    least_s = evidence.budgets.get(_HOLD, _DEFAULT_HOLD_S)
+    told: list[str] = []
+    looks: dict[str, list[Observation]] = {}
+    for look in evidence.of("fault.still_held"):
+        looks.setdefault(look.subject, []).append(look)
+    for subject, again in looks.items():
+        weighing.saw(*again)
+        began = [o for o in evidence.of("fault.took_hold") if o.subject == subject and o.seen]
+        last = max((o.asked_at for o in again if o.seen and mapping(o.value).get("held") is True), default=None)
+        if last is None or not began or (last - began[0].asked_at).total_seconds() < least_s:
+            why = f"the hold was shorter than wanted: {subject} is not proven to have been hurt for {least_s:g} s"
+            weighing.doubt(why, *again)
+        elif again[-1].seen and mapping(again[-1].value).get("held") is not True:
+            told.append(f"{subject} was back before the hold ended")
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def judge_outage(evidence: Evidence, weighing: Weighing, path: str, budget_s: float, *, together: bool = False) -> None:

@@ -41,11 +41,12 @@ def check(evidence: Evidence) -> Verdict:
     if not proofs:
         weighing.doubt("no loss of a broker instance was proven", *evidence.of("fault.took_hold"))
     weighing.saw(*proofs)
-    judge_hold(evidence, weighing)
+    shorter = judge_hold(evidence, weighing)
     judge_ledger(evidence, weighing, "amqp_message")
     lost = ", ".join(sorted({str(p.subject) for p in proofs}))
     return weighing.verdict(
         f"all {queues} lasting queues are kept by a majority of brokers, and no confirmed message was lost with {lost}"
+        f"{shorter}"
     )
 
 

@@ -27,7 +27,7 @@ def check(evidence: Evidence) -> Verdict:
     inventory = evidence.inventory
     weighing = Weighing(evidence)
     weighing.gaps(inventory, "Service")
-    _judge_loss(evidence, weighing)
+    shorter = _judge_loss(evidence, weighing)
     budget = evidence.budgets.get(_BUDGET, _DEFAULT_S)
     paths = [path for role, path in _PATHS if inventory.of_role(role)]
     if not paths:
@@ -37,14 +37,14 @@ def check(evidence: Evidence) -> Verdict:
     _judge_calls(evidence, weighing)
     return weighing.verdict(
         f"with all {len(_running(inventory))} operators down, no path ({', '.join(paths)}) was without service for "
-        f"more than {budget:g} s in all"
+        f"more than {budget:g} s in all{shorter}"
     )
 
 
-def _judge_loss(evidence: Evidence, weighing: Weighing) -> None:
+def _judge_loss(evidence: Evidence, weighing: Weighing) -> str:
     proofs = [o for o in evidence.of("fault.took_hold") if o.seen and mapping(o.value).get("held")]
     weighing.saw(*proofs)
-    judge_hold(evidence, weighing)
+    shorter = judge_hold(evidence, weighing)
     running = _running(evidence.inventory)
     if not running:
         weighing.doubt("discovery found no operator that is to run")
@@ -52,6 +52,7 @@ def _judge_loss(evidence: Evidence, weighing: Weighing) -> None:
         pods = {component.subject, *(replica.subject for replica in component.replicas)}
         if not any(touched(proof, pods) for proof in proofs):
             weighing.doubt(f"{component.name} was not proven down", *evidence.of("fault.took_hold"))
+    return shorter
 
 
 def _running(inventory: Inventory) -> list[Component]:

@@ -212,20 +212,26 @@ def lose_leading_member(
 def lose_operators(session: Session, loss: Loss) -> Disruption[Any]:
     """Lose all operators at once, the meta-operator included, and watch connections while they are down."""
     disruption = session.disrupt(loss.of(Selector(OPERATORS, Pick.ALL)))
-    session.phase("holding")
-    waiting.pause(session.budgets["hold"])
-    # Before the longer look: frozen operators are started anew by their liveness probes after some 45 s.
-    session.look_again(disruption)
+    _hold(session, disruption)
     look_at_connections(session, spared=[operator.component.subject for operator in session.inventory().operators])
     return disruption
 
 
 def _lose(session: Session, loss: Loss, selector: Selector) -> Disruption[Any]:
     disruption = session.disrupt(loss.of(selector))
-    session.phase("holding")
-    # Who is dead comes back by itself. Who is frozen must stay so until the others have had time to do without.
-    waiting.pause(session.budgets["failover" if loss is Loss.FROZEN else "hold"])
+    _hold(session, disruption)
+    if loss is Loss.FROZEN:
+        # Who is dead comes back by itself. Who is frozen stays so until the others have had time to do without, or
+        # until a liveness probe ends it.
+        waiting.pause(max(0.0, session.budgets["failover"] - session.budgets["hold"]))
     return disruption
+
+
+def _hold(session: Session, disruption: Disruption[Any]) -> None:
+    """Let a hurt last for the least time that counts as one, and see whether it has."""
+    session.phase("holding")
+    waiting.pause(session.budgets["hold"])
+    session.look_again(disruption)
 
 
 def _cluster(inventory: Inventory, role: Role, service: str) -> str:

@@ -41,8 +41,6 @@ class Open:
 
     disruption: Disruption[Any]
     kept: Kept
-    looked_again: bool = False
-    """Whether the hurt was seen once more after it took hold."""
     failed: bool = False
     """It could not be taken back once: it is tried again when the run ends."""
 

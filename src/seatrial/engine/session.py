@@ -331,17 +331,16 @@ class Session:
     def repair(self, disruption: Disruption[Any], *, waited_s: float = 0.0) -> Observation:
         """Take a hurt back and return the proof that it is gone; raises UndoFailed, and then starts nothing more.
 
-        Unless ``look_again`` was asked for, it is looked at once more before. ``waited_s``: how long the deployment has
-        had to repair itself already.
+        What it is by then is looked at once more before. ``waited_s``: how long the deployment has had to repair itself
+        already.
         """
         opened = self._find(disruption.injection)
-        if opened.kept is Kept.HURT and not opened.looked_again:
+        if opened.kept is Kept.HURT:
             self.look_again(disruption)
         return self._take_back(opened, waited_s=waited_s)
 
     def look_again(self, disruption: Disruption[Any]) -> None:
-        """See once more, at the end of its hold, whether a hurt still is one."""
-        self._find(disruption.injection).looked_again = True
+        """See once more whether a hurt still is one: how long it was held is part of the evidence."""
         if proving.says(disruption.held, "held"):
             self.record(proving.still_held(self.deployment, disruption.fault, disruption.injection))
 
