@@ -114,6 +114,19 @@ def test_undo_of_a_whole_run_has_nothing_to_do(tmp_path: Path, capsys: pytest.Ca
     assert "nothing was left behind" in capsys.readouterr().out
 
 
+def test_undo_does_not_say_that_all_is_well_when_it_could_not_read_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line that was damaged may have been a recipe."""
+    folder = stored(tmp_path)
+    with JournalWriter(folder.journal) as journal:
+        journal.append(EventKind.UNDONE, {"injection": "i-1"})
+    lines = folder.journal.read_text().splitlines()
+    folder.journal.write_text("\n".join(["damaged", *lines[1:]]) + "\n")
+    assert main(["undo", str(folder.path)]) == Exit.INCONCLUSIVE
+    assert "1 line of the journal could not be read" in capsys.readouterr().out
+
+
 def test_the_exit_status_follows_the_worst_verdict() -> None:
     """Nothing judged is inconclusive; a violation outweighs what could not be told."""
     seen = (ObservationId("o-1"),)

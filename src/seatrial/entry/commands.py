@@ -205,7 +205,7 @@ def undo(options: Namespace) -> int:
     """Take back what a killed run left in the deployment, last first."""
     folder = places.stored(options.run, journal_alone=True)
     out = showing.console(error=options.json)
-    from seatrial.engine.ending import heard  # noqa: PLC0415
+    from seatrial.engine.ending import heard, shielded  # noqa: PLC0415
     from seatrial.engine.undo import describe, left_behind, presence_of_undo, undo_run  # noqa: PLC0415
     from seatrial.reporting.brief import brief  # noqa: PLC0415
 
@@ -215,7 +215,7 @@ def undo(options: Namespace) -> int:
     done: list[Undone] = []
     if not behind.injections:
         trial_lease.give_back(folder, lambda: options.target or _target_of(folder))
-        return _undone(folder, done, out, as_json=options.json)
+        return _undone(folder, done, out, unread=len(behind.problems), as_json=options.json)
     target = load_target(options.target or _target_of(folder))
     from seatrial.clients.deployment import Deployment  # noqa: PLC0415
 
@@ -229,11 +229,12 @@ def undo(options: Namespace) -> int:
         return [describe(injection) for injection in left_behind(folder).injections]
 
     _remark(folder, out)
-    with heard(still_open=still_open), Deployment(target) as deployment:
+    # Asked to end, it comes to its end all the same: taking back is what was wanted. The third asking ends it.
+    with heard(still_open=still_open), shielded(last=True), Deployment(target) as deployment:
         # A deployment that can't be reached is told once, before anything is said about single injections.
         deployment.kube.can_i("list", "pods", target.namespaces.control_plane)
         done = undo_run(folder, deployment, tell=tell, presence=presence_of_undo(folder, deployment))
-    return _undone(folder, done, out, as_json=options.json)
+    return _undone(folder, done, out, unread=len(behind.problems), as_json=options.json)
 
 
 def _remark(folder: RunFolder, out: Console) -> None:
@@ -248,13 +249,18 @@ def _remark(folder: RunFolder, out: Console) -> None:
         out.print(f"[yellow]{escape(remark)}[/]")
 
 
-def _undone(folder: RunFolder, done: Sequence[Undone], out: Console, *, as_json: bool) -> int:
-    """Write the reports anew and seal the run again, whose journal has grown; tell what came of it."""
+def _undone(folder: RunFolder, done: Sequence[Undone], out: Console, *, unread: int, as_json: bool) -> int:
+    """Write the reports anew and seal the run again, whose journal has grown; tell what came of it.
+
+    ``unread``: lines of the journal that say nothing to this version. Any of them may have been a recipe.
+    """
     if done:
         places.tell(folder)
         places.seal(folder)
     failed = [entry for entry in done if entry.failure is not None]
-    status = Exit.NOT_RESTORED if failed else Exit.CONFORMS
+    from seatrial.reporting.words import plural  # noqa: PLC0415
+
+    status = Exit.NOT_RESTORED if failed else Exit.INCONCLUSIVE if unread else Exit.CONFORMS
     if as_json:
         taken = [encode(entry.injection) for entry in done if entry.failure is None]
         left = [{"injection": encode(entry.injection), "why": entry.failure} for entry in failed]
@@ -265,7 +271,11 @@ def _undone(folder: RunFolder, done: Sequence[Undone], out: Console, *, as_json:
         out.print(f"{len(done) - len(failed)} taken back, {len(failed)} not")
         show(folder.path, out)
     else:
-        out.print("nothing was left behind")
+        out.print("nothing else was left behind" if unread else "nothing was left behind")
+    if unread and not as_json:
+        out.print(
+            f"[yellow]{plural(unread, 'line')} of the journal could not be read: what stood there may still be open[/]"
+        )
     return status
 
 
