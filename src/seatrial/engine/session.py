@@ -280,6 +280,31 @@ class Session:
         return made
 
     def _put(self, fault: F, kept: Kept, *, breaks_quorum: bool = False) -> Disruption[F]:
+        injection, inventory = self._permitted(fault, kept, breaks_quorum=breaks_quorum)
+        opened = Open(Disruption(fault, injection, nothing_seen(injection)), kept)
+        try:
+            with shielded():
+                self._journal.append(EventKind.PREPARED, encode(injection))
+                self._open.append(opened)
+            if kept is Kept.HURT:
+                self._stale = True
+                self._remembered.clear()
+            self._journal.append(EventKind.INJECTING, {"injection": injection.id})
+            fault.inject(self.deployment, injection)
+            self._journal.append(EventKind.INJECTED, {"injection": injection.id})
+            if kept is Kept.HURT and self._presence is not None:
+                self._presence.hurt(injection, inventory)
+            held = self._recorder(kept)(proving.held(self.deployment, fault, injection))
+        except BaseException:
+            if opened in self._open:
+                self._take_back(opened)
+            raise
+        disruption = replace(opened.disruption, held=held)
+        opened.disruption = disruption
+        return cast("Disruption[F]", disruption)
+
+    def _permitted(self, fault: Fault, kept: Kept, *, breaks_quorum: bool) -> tuple[Injection, Inventory]:
+        """Prepare a fault and ask all who may say no; raises UndoFailed or NotPermitted: nothing was touched then."""
         if self.tainted is not None:
             raise UndoFailed(f"nothing more is started: {self.tainted}")
         lacking = lacking_grant(self.target, fault.grant)
@@ -306,27 +331,7 @@ class Session:
         if (stored.recipe, stored.parameters) != (injection.recipe, injection.parameters):
             # In another process it could only be undone with what the journal has.
             raise NotPermitted(f"{fault.kind}: what undo needs holds what looks like a secret, and is not written down")
-        opened = Open(Disruption(fault, injection, nothing_seen(injection)), kept)
-        try:
-            with shielded():
-                self._journal.append(EventKind.PREPARED, encode(injection))
-                self._open.append(opened)
-            if kept is Kept.HURT:
-                self._stale = True
-                self._remembered.clear()
-            self._journal.append(EventKind.INJECTING, {"injection": injection.id})
-            fault.inject(self.deployment, injection)
-            self._journal.append(EventKind.INJECTED, {"injection": injection.id})
-            if kept is Kept.HURT and self._presence is not None:
-                self._presence.hurt(injection, inventory)
-            held = self._recorder(kept)(proving.held(self.deployment, fault, injection))
-        except BaseException:
-            if opened in self._open:
-                self._take_back(opened)
-            raise
-        disruption = replace(opened.disruption, held=held)
-        opened.disruption = disruption
-        return cast("Disruption[F]", disruption)
+        return injection, inventory
 
     def repair(self, disruption: Disruption[Any], *, waited_s: float = 0.0) -> Observation:
         """Take a hurt back and return the proof that it is gone; raises UndoFailed, and then starts nothing more.
