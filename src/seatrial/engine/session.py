@@ -43,6 +43,8 @@ from seatrial.model.target import Grant, Target
 from seatrial.model.verdict import Verdict
 
 T = TypeVar("T")
+_COUNTED = frozenset(("pod", "deployment", "statefulset", "daemonset", "replicaset"))
+"""Kinds of which everything has to be known before anything is put into a deployment."""
 _OBSERVER_KINDS = frozenset((EventKind.PHASE, EventKind.LOAD, EventKind.PATH))
 
 
@@ -304,7 +306,7 @@ class Session:
         return cast("Disruption[F]", disruption)
 
     def _permitted(self, fault: Fault, kept: Kept, *, breaks_quorum: bool) -> tuple[Injection, Inventory]:
-        """Prepare a fault and ask all who may say no; raises UndoFailed or NotPermitted: nothing was touched then."""
+        """Prepare a fault and ask all who may say no; raises when somebody does, and nothing was touched then."""
         if self.tainted is not None:
             raise UndoFailed(f"nothing more is started: {self.tainted}")
         lacking = lacking_grant(self.target, fault.grant)
@@ -314,6 +316,11 @@ class Session:
             raise NotPermitted(f"{fault.kind}: the platform does not say which deployment this is")
         # What was seen a scenario ago may have changed by itself: limits are kept by how it is now.
         inventory = self.inventory(fresh=kept is Kept.HURT or self._stale)
+        unread = next((gap for gap in inventory.gaps if gap.subject.partition("/")[0] in _COUNTED), None)
+        if unread is not None:
+            # Neither limits nor recipes can be made of what was seen only in part; the next time it is read anew.
+            self._stale = True
+            raise Unreachable(f"{fault.kind}: {unread.subject} could not be read: {unread.why}")
         reason = fault.applies(inventory)
         if reason is not None:
             raise NotPermitted(f"{fault.kind} does not apply: {reason}")

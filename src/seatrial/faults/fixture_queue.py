@@ -68,6 +68,8 @@ class BrokerQueue:
         """Choose names that nobody has, and read how the deployment's clients reach the broker."""
         resource = _resource(inventory, self.broker)
         component = _component(inventory, resource)
+        if not component.replicas:
+            raise Unreachable(f"{resource.subject} has no pod through which its queues could be taken back")
         name = f"seatrial-{secrets.token_hex(3)}"
         recipe: dict[str, Json] = {
             "namespace": resource.namespace,

@@ -61,6 +61,8 @@ class SqlSchema:
         resource = _resource(inventory, self.galera)
         component = _component(inventory, resource)
         members = sorted(replica.name for replica in component.replicas)
+        if not members:
+            raise Unreachable(f"{resource.subject} has no member through which a schema could be taken back")
         first = select.active(component, inventory)
         # Undo may need the password of root only, which every member accepts: any member that lives will do.
         ordered = ([first.name] if first else []) + [name for name in members if first is None or name != first.name]
