@@ -12,7 +12,9 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,26 @@ class Database:
     users: set[str] = field(default_factory=set)
 
 
+class LandsLater(Exception):  # no error of the platform, but what happens to a request
+    """Raised by ``before``: the client loses the request with ``error``, and what it asks for happens after a while."""
+
+    def __init__(self, after_s: float, error: BaseException) -> None:
+        self.after_s, self.error = after_s, error
+        super().__init__()
+
+
+def _may_land_later(act: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(act)
+    def acting(self: Platform, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return act(self, *args, **kwargs)
+        except LandsLater as late:
+            self.late.append((self.clock.now + late.after_s, lambda: act(self, *args, **kwargs)))
+            raise late.error from None
+
+    return acting
+
+
 class Platform:
     """One cluster with one control plane on it, and the client of its API."""
 
@@ -64,6 +86,8 @@ class Platform:
         self.sent: list[Sent] = []
         self.before: Callable[[str], None] = lambda request: None
         """Called before each request: what happens on the platform, or to the harness, meanwhile."""
+        self.late: list[tuple[float, Callable[[], object]]] = []
+        """Acts that are under way, and when they happen."""
         self._noticed: dict[tuple[str, ...], float] = {}
         self._build()
         self.declared = {key: copy.deepcopy(m) for key, m in self.objects.items() if _owned_by_operator(m)}
@@ -101,6 +125,7 @@ class Platform:
             if wanted.items() <= (m["metadata"].get("labels") or {}).items()
         ]
 
+    @_may_land_later
     def create(self, manifest: dict[str, Any]) -> dict[str, Any]:
         key = _key(manifest)
         self._asked(f"create {key[0]} {key[2]}")
@@ -108,6 +133,7 @@ class Platform:
             raise Rejected(f"{key} exists", 409)
         return copy.deepcopy(self._put(manifest))
 
+    @_may_land_later
     def replace(self, manifest: dict[str, Any]) -> dict[str, Any]:
         key = _key(manifest)
         self._asked(f"replace {key[0]} {key[2]}")
@@ -118,6 +144,7 @@ class Platform:
             raise Rejected(f"{key} was changed meanwhile", 409)
         return copy.deepcopy(self._put(manifest))
 
+    @_may_land_later
     def patch(self, kind: str, name: str, patch: Mapping[str, Any], *, namespace: str | None = None) -> dict[str, Any]:
         self._asked(f"patch {kind} {name}")
         now = self.objects.get((kind, namespace, name))
@@ -128,6 +155,7 @@ class Platform:
         now["metadata"]["resourceVersion"] = str(next(self._ids))
         return copy.deepcopy(now)
 
+    @_may_land_later
     def delete(
         self,
         kind: str,
@@ -149,6 +177,7 @@ class Platform:
             raise Unreachable(f"there is no secret {namespace}/{name}")
         return Secret(found["stringData"][key])
 
+    @_may_land_later
     def exec(
         self,
         pod: str,
@@ -179,6 +208,7 @@ class Platform:
         """Let everything heal that heals by itself."""
         for _ in range(6):
             self.clock.sleep(CORRECTS_AFTER_S + HEALS_AFTER_S)
+            self._land()
             self._heal()
 
     def facts(self) -> dict[str, object]:
@@ -207,7 +237,20 @@ class Platform:
         self.requests.append(request)
         self.clock.sleep(0.01)
         self.before(request)
+        self._land()
         self._heal()
+
+    def _land(self) -> None:
+        """Carry out what was under way for long enough, and nobody hears of how it ends."""
+        due = [act for at, act in self.late if at <= self.clock.now]
+        self.late = [(at, act) for at, act in self.late if at > self.clock.now]
+        before, self.before = self.before, lambda request: None
+        try:
+            for act in due:
+                with suppress(Exception):
+                    act()
+        finally:
+            self.before = before
 
     def _heal(self, *, at_once: bool = False) -> None:
         for kind, space, name in [key for key in self.objects if key[0] in _MADE]:

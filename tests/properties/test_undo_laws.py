@@ -19,19 +19,21 @@ from seatrial.engine.identity import identify
 from seatrial.engine.session import Session
 from seatrial.engine.undo import Undone, left_behind, undo_run
 from seatrial.faults import KINDS
+from seatrial.faults.drift import SetReplicas
 from seatrial.faults.fixture_projects import KeystoneProjects
 from seatrial.faults.fixture_schema import SqlSchema
 from seatrial.faults.pod import DeletePod
 from seatrial.faults.process import PauseProcess
 from seatrial.journal.folder import RunFolder
 from seatrial.journal.reader import scan
+from seatrial.journal.writer import JournalWriter
 from seatrial.model.errors import BadInput, NotPermitted, UndoFailed, Unreachable
 from seatrial.model.fault import Fault, Selector
 from seatrial.model.journal import EventKind
 from seatrial.model.run import Plan
 from tests.fake.clock import Clock, installed
 from tests.fake.kinds import BROKER, EQUIPMENT, MAKE, ONE
-from tests.fake.platform import Deployment, Platform
+from tests.fake.platform import SPACE, Deployment, LandsLater, Platform
 
 KIND = pytest.mark.parametrize("kind", sorted(MAKE))
 
@@ -412,3 +414,77 @@ def test_an_evicted_pod_does_not_keep_a_component_from_being_whole(platform: Pla
     session = try_out(Harness(platform, folder), DeletePod(Selector("keystone")))
     assert session.tainted is None
     assert left_behind(folder).injections == ()
+
+
+@pytest.mark.parametrize("after_s", [0.3, 4.0, 25.0])
+@pytest.mark.parametrize("dies", [False, True], ids=["answer lost", "killed"])
+@KIND
+def test_an_act_whose_answer_was_lost_is_taken_back_when_it_lands_later(
+    clock: Clock, tmp_path: Path, kind: str, dies: bool, after_s: float
+) -> None:
+    """A command runs on in a pod after its client is gone: *gone* is proof only when nothing is under way."""
+    platform, folder = Platform(clock), RunFolder.create(tmp_path, "late", "laws")
+    before = platform.facts()
+    harness = Harness(platform, folder)
+    lost: list[str] = []
+
+    def loses(request: str) -> None:
+        injecting = folder.journal.read_text().count('"kind":"injecting"')
+        acts = request.startswith(("create", "patch", "delete", "exec"))
+        if injecting and acts and not lost:
+            lost.append(request)
+            harness.dead = dies
+            raise LandsLater(after_s, Killed() if dies else Unreachable("the connection broke off"))
+
+    with suppress(Killed, Unreachable, NotPermitted):
+        try_out(_with(harness, loses), MAKE[kind]())
+    for _ in range(2):
+        assert [undone.failure for undone in undo_in_a_new_process(platform, folder) if undone.failure] == []
+    assert left_behind(folder).injections == ()
+    platform.settle()
+    assert platform.facts() == before, lost
+
+
+def test_what_was_broken_before_is_nobody_s_to_repair_here(platform: Platform, folder: RunFolder) -> None:
+    """A pod that never gets ready keeps no fault open: as many are whole as were."""
+    broken = next(pod for space, pod in platform.boxes if pod.startswith("keystone-5d8f"))
+    next(iter(platform.boxes[SPACE, broken].values())).processes[7].state = "T"
+    platform.settle()
+    session = try_out(Harness(platform, folder), MAKE["set_replicas"]())
+    assert session.tainted is None
+    assert left_behind(folder).injections == ()
+
+
+@pytest.mark.parametrize(("component", "to"), [("openstack-galera", 4), ("keystone", 500)])
+def test_more_than_one_instance_more_or_a_volume_more_is_no_drift(
+    platform: Platform, folder: RunFolder, component: str, to: int
+) -> None:
+    """What would stay behind, or flood a cluster, is refused."""
+    session = Harness(platform, folder).session()
+    with pytest.raises(NotPermitted), session.scenario("law"):
+        session.disrupt(SetReplicas(component, to))
+    session.close()
+
+
+def test_a_folder_that_can_only_be_read_is_undone_all_the_same(
+    platform: Platform, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archived run, another user's: what stands in its journal is taken back, and stays open on paper."""
+    killed_with_hurts(folder, platform, PauseProcess(ONE))
+
+    def refuses(path: Path) -> JournalWriter:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr("seatrial.engine.undo.JournalWriter", refuses)
+    assert [undone.failure for undone in undo_in_a_new_process(platform, folder)] == [None]
+    assert platform.facts()["stopped"] == []
+    assert left_behind(folder).injections
+
+
+def test_a_run_is_who_it_was_whatever_its_folder_is_called(platform: Platform, folder: RunFolder) -> None:
+    """An artifact of CI is renamed; its Lease is not."""
+    session = Harness(platform, folder).session()
+    session.note(EventKind.PHASE, {"name": "opened", "run": folder.id})
+    session.close()
+    moved = folder.path.rename(folder.path.with_name("artifact"))
+    assert RunFolder(moved).id == folder.path.name

@@ -105,6 +105,18 @@ def test_anybody_may_ask_from_another_thread() -> None:
     assert (status, said) == (0, ["stopped by somebody"])
 
 
+def test_what_we_ask_of_ourselves_is_no_insisting() -> None:
+    """A stop from elsewhere, or a lifeline that breaks, after two signals: the clean-up goes on."""
+    status, said = run("""
+        with ending.heard(still_open=lambda: []):
+            with ending.shielded(last=True):
+                send(); later(); send(); ending.ask("stopped by somebody")
+                say("taken back")
+    """)
+    assert status == 0
+    assert said[0] == "taken back"
+
+
 def test_who_listened_before_listens_again() -> None:
     """The handlers of the program around a trial are put back."""
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]

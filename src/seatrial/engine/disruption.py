@@ -41,6 +41,8 @@ class Open:
 
     disruption: Disruption[Any]
     kept: Kept
+    began: float | None = None
+    """When its act began (monotonic), while nobody knows whether that has come to its end."""
     failed: bool = False
     """It could not be taken back once: it is tried again when the run ends."""
 

@@ -50,6 +50,8 @@ class Ending:
         self._pending = False
         self.why: str | None = None
         """Why it was asked for, once it was."""
+        self.asked = False
+        """The next signal comes from ``ask``."""
 
     @contextmanager
     def shield(self, *, last: bool) -> Iterator[None]:
@@ -67,6 +69,9 @@ class Ending:
 
     def handle(self, number: int, frame: FrameType | None = None) -> None:
         """Take a signal, in the main thread."""
+        asked, self.asked = self.asked, False
+        if asked and self._waves.count:
+            return  # what we ask of ourselves is no insisting
         if not self._waves.again():
             return
         if self._waves.count == 1:
@@ -122,6 +127,7 @@ def ask(why: str) -> None:
         _thread.interrupt_main()
         return
     _current[-1].why = _current[-1].why or why
+    _current[-1].asked = True
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -135,12 +135,14 @@ def is_dead(kube: Kube, namespace: str, lease: Manifest, clock: Clock = REAL) ->
     by. Else it is watched: one that does not change for as long as it says that it lasts is dead, one that does lives.
     """
     lives = _lives(_notes(lease).get(_PROCESS, ""))
+    if _LEFT in _notes(lease):
+        return True
     if lives is not None:
         return not lives
     spec = lease.get("spec") or {}
     lasts_s = float(spec.get("leaseDurationSeconds") or DURATION_S)
     silent_s = holder_of(lease).silent_s(clock.now())
-    if _LEFT in _notes(lease) or silent_s is None or silent_s > lasts_s + SKEW_S:
+    if silent_s is None or silent_s > lasts_s + SKEW_S:
         return True
     began = clock.monotonic()
     while clock.monotonic() - began < lasts_s:
@@ -375,10 +377,12 @@ def _process(pid: int) -> str:
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         view = Path("/proc/self/ns/pid").readlink()
-        started = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        started = state[19]
     except (OSError, IndexError):
         return ""
-    return f"{boot} {view} {pid} {started}"
+    # One that has ended and that nobody has reaped lives no more.
+    return "" if state[0] in ("Z", "X") else f"{boot} {view} {pid} {started}"
 
 
 def _lives(process: str) -> bool | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -14,6 +15,8 @@ from seatrial.model.errors import BadInput, HarnessBug
 from seatrial.model.fault import Fault, Injection, Look
 from seatrial.model.observation import Observation, Subject
 
+UNDER_WAY_S = 35.0
+"""How long an act may be under way at most: no request and no command in a pod is waited for longer, nor acts later."""
 _HOLD_EVERY_S = 0.2
 _UNDO_EVERY_S = 1.0
 
@@ -38,8 +41,12 @@ def still_held(deployment: Deployment, fault: Fault, injection: Injection) -> Ob
     return _repeated("fault.still_held", "held", injection, ask, within_s=0.0, every_s=_HOLD_EVERY_S)
 
 
-def taken_back(deployment: Deployment, fault: Fault, injection: Injection, *, waited_s: float = 0.0) -> Observation:
+def taken_back(
+    deployment: Deployment, fault: Fault, injection: Injection, *, waited_s: float = 0.0, under_way_s: float = 0.0
+) -> Observation:
     """Undo and look until the hurt is gone or the deadline *repair* is over.
+
+    ``under_way_s``: how long an act may still be under way whose answer nobody got; only after that *gone* is proof.
 
     Whatever undo or the look raise means *not yet*: an exec that finds no container, an API server that is away, a pod
     that is being replaced. Only what can't become true (a recipe that is not ours) ends it at once.
@@ -47,9 +54,10 @@ def taken_back(deployment: Deployment, fault: Fault, injection: Injection, *, wa
 
     def attempt(since_s: float) -> Look:
         fault.undo(deployment, injection, waited_s + since_s)
-        return fault.gone(deployment, injection)
+        seen = fault.gone(deployment, injection)
+        return replace(seen, so=seen.so and since_s >= under_way_s)
 
-    patience_s = max(
+    patience_s = under_way_s + max(
         waiting.seconds(deployment.target.budgets, "repair"),
         # Whom the operator has to put right gets the operator's time first, and then ours.
         waiting.seconds(deployment.target.budgets, "operator_reconcile") - waited_s + _UNDO_EVERY_S * 5,

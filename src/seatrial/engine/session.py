@@ -10,17 +10,19 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar, cast
 
 from seatrial import waiting
 from seatrial.clients.deployment import Deployment
+from seatrial.clients.kube import Rejected
 from seatrial.discovery import discover
 from seatrial.engine import judging, proving
 from seatrial.engine.disruption import Disruption, F, Kept, Open, Scope, nothing_seen
 from seatrial.engine.ending import shielded
 from seatrial.engine.identity import Identity, identify
 from seatrial.engine.limits import lacking_grant, limit_problems, refusal
-from seatrial.engine.preflight import require
+from seatrial.engine.preflight import Finding, require
 from seatrial.engine.presence import Presence
 from seatrial.engine.rights import missing_rights
 from seatrial.engine.rights import told as rights_told
@@ -123,19 +125,31 @@ class Session:
             place = folder or RunFolder.create(out, target.name, suite)
             session = cls(target, place, plan, deployment=deployment, identity=identity)
             session._show(grant, new=folder is None)
+            try:
+                session._begin(findings, target_file)
+            except BaseException:
+                # Nothing was touched yet: whoever comes next must not find a trial that never was.
+                if session._presence is not None:
+                    session._presence.end(whole=True)
+                session._journal.close()
+                raise
         except BaseException:
             deployment.close()
             raise
-        session.folder.save_run(session._run)
-        known = {"identity": identity.as_data()} if identity is not None else {}
-        pointer = _pointer(session.folder, target_file)
-        session.note(EventKind.PHASE, {"name": "opened", "format": FORMAT, **known, **pointer})
-        if session._presence is not None:
-            session._presence.announce()
+        return session
+
+    def _begin(self, findings: Sequence[Finding], target_file: Path | None) -> None:
+        """Write down how the run begins."""
+        self.folder.save_run(self._run)
+        known = {"identity": self.identity.as_data()} if self.identity is not None else {}
+        pointer = _pointer(self.folder, target_file)
+        opened = {"name": "opened", "run": self.folder.id, "format": FORMAT, **known, **pointer}
+        self.note(EventKind.PHASE, opened)
+        if self._presence is not None:
+            self._presence.announce()
         for finding in findings:
             if finding.problem is None and finding.state.value != "ok":
-                session.note(EventKind.PHASE, {"name": f"limited: {finding.what}: {finding.message}"})
-        return session
+                self.note(EventKind.PHASE, {"name": f"limited: {finding.what}: {finding.message}"})
 
     def _show(self, grant: Grant, *, new: bool) -> None:
         """Show a trial that may change the deployment on it, and keep others away; leave no trace when that fails."""
@@ -292,7 +306,13 @@ class Session:
                 self._stale = True
                 self._remembered.clear()
             self._journal.append(EventKind.INJECTING, {"injection": injection.id})
-            fault.inject(self.deployment, injection)
+            opened.began = monotonic()
+            try:
+                fault.inject(self.deployment, injection)
+            except (NotPermitted, Rejected):
+                opened.began = None  # it was answered: nothing is under way
+                raise
+            opened.began = None
             self._journal.append(EventKind.INJECTED, {"injection": injection.id})
             if kept is Kept.HURT and self._presence is not None:
                 self._presence.hurt(injection, inventory)
@@ -506,6 +526,7 @@ class Session:
                     write=self._write,
                     record=record,
                     waited_s=waited_s,
+                    under_way_s=0.0 if opened.began is None else opened.began + proving.UNDER_WAY_S - monotonic(),
                 )
             except BaseException:
                 opened.failed = True

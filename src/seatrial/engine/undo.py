@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from seatrial.clients.deployment import Deployment
 from seatrial.engine import proving
@@ -35,15 +38,17 @@ def take_back(
     write: Write,
     record: Callable[[Observation], object],
     waited_s: float = 0.0,
+    under_way_s: float = 0.0,
 ) -> Observation:
     """Undo one injection and prove that it is gone; raises UndoFailed with what a person does when that can't be shown.
 
     The journal says *undone* only after the proof, so that a kill at any moment leaves the injection open and a later
-    ``undo`` tries again: it is idempotent. ``waited_s``: how long the deployment has had to repair itself already.
+    ``undo`` tries again: it is idempotent. ``waited_s``: how long the deployment has had to repair itself already;
+    ``under_way_s``: how long its act may still be under way.
     """
     write(EventKind.UNDOING, {"injection": injection.id})
     try:
-        gone = proving.taken_back(deployment, fault, injection, waited_s=waited_s)
+        gone = proving.taken_back(deployment, fault, injection, waited_s=waited_s, under_way_s=under_way_s)
     except BaseException as error:
         write(EventKind.UNDO_FAILED, {"injection": injection.id, "why": cut(f"{type(error).__name__}: {error}", _WHY)})
         raise
@@ -76,6 +81,8 @@ class Behind:
 
     injections: tuple[Injection, ...]
     """Oldest first."""
+    under_way: Mapping[str, datetime]
+    """When the act of an injection (by id) began whose end nobody wrote down."""
     problems: tuple[Problem, ...]
     """Lines of its journal that say nothing to this version; all others count."""
 
@@ -83,7 +90,14 @@ class Behind:
 def left_behind(folder: RunFolder) -> Behind:
     """Return what a run has left; every line of its journal that can be read counts, and nothing else is needed."""
     found = scan(folder.journal)
-    return Behind(tuple(injection for injection, _ in open_injections(found.events)), found.problems)
+    injections = tuple(injection for injection, _ in open_injections(found.events))
+    under_way: dict[str, datetime] = {}
+    for event in found.events:
+        if event.kind is EventKind.INJECTING:
+            under_way[str(event.data.get("injection"))] = event.at_utc
+        elif event.kind is EventKind.INJECTED:
+            under_way.pop(str(event.data.get("injection")), None)
+    return Behind(injections, under_way, found.problems)
 
 
 def undo_run(
@@ -99,8 +113,9 @@ def undo_run(
     trial is going on there; nothing was touched then. One that fails, or that this version does not know, does not
     keep the others from being taken back.
     """
-    with JournalWriter(folder.journal) as journal, shielded():
-        behind = left_behind(folder).injections
+    with _journal(folder) as journal, shielded():
+        left = left_behind(folder)
+        behind = left.injections
         if behind:
             require_same(behind, identify(deployment))
         results: list[Undone] = []
@@ -108,7 +123,7 @@ def undo_run(
             presence.begin_undo()
         try:
             for injection in reversed(behind):
-                done = _undone(deployment, journal, injection)
+                done = _undone(deployment, journal, injection, under_way_s=_under_way(left.under_way.get(injection.id)))
                 results.append(done)
                 if presence is not None:
                     (presence.recovered if done.failure is None else presence.not_recovered)(injection)
@@ -131,12 +146,35 @@ def presence_of_undo(folder: RunFolder, deployment: Deployment) -> Presence:
     )
 
 
-def _undone(deployment: Deployment, journal: JournalWriter, injection: Injection) -> Undone:
+@contextmanager
+def _journal(folder: RunFolder) -> Iterator[JournalWriter | None]:
+    """Hold the journal, or nothing where it can only be read: what stands in it is taken back all the same."""
+    try:
+        writer = JournalWriter(folder.journal)
+    except OSError as problem:
+        if problem.errno not in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT):
+            raise
+        yield None
+        return
+    with writer:
+        yield writer
+
+
+def _under_way(since: datetime | None) -> float:
+    """Return for how many seconds an act that began then may still be under way."""
+    if since is None:
+        return 0.0
+    return min(proving.UNDER_WAY_S, max(0.0, proving.UNDER_WAY_S - (datetime.now(UTC) - since).total_seconds()))
+
+
+def _undone(
+    deployment: Deployment, journal: JournalWriter | None, injection: Injection, *, under_way_s: float
+) -> Undone:
     def write(kind: EventKind, data: Mapping[str, object]) -> None:
-        try:
-            journal.append(kind, data)
-        except OSError:
-            return  # told by the journal itself, which then still has it open
+        # What can't be written is told by the journal itself, which then still has it open.
+        with suppress(OSError):
+            if journal is not None:
+                journal.append(kind, data)
 
     try:
         fault = build(injection.fault, injection.parameters)
@@ -149,6 +187,7 @@ def _undone(deployment: Deployment, journal: JournalWriter, injection: Injection
             injection,
             write=write,
             record=lambda gone: write(EventKind.OBSERVATION, encode(gone)),
+            under_way_s=under_way_s,
         )
     except Exception as error:  # whatever it is: the others are still there
         return Undone(injection, str(error) if isinstance(error, UndoFailed) else f"{type(error).__name__}: {error}")

@@ -214,7 +214,8 @@ def undo(options: Namespace) -> int:
         out.print(f"[yellow]skipped[/] {escape(str(problem))}")
     done: list[Undone] = []
     if not behind.injections:
-        trial_lease.give_back(folder, lambda: options.target or _target_of(folder))
+        if not behind.problems:
+            trial_lease.give_back(folder, lambda: options.target or _target_of(folder))
         return _undone(folder, done, out, unread=len(behind.problems), as_json=options.json)
     target = load_target(options.target or _target_of(folder))
     from seatrial.clients.deployment import Deployment  # noqa: PLC0415

@@ -155,6 +155,12 @@ class SetReplicas:
             return f"{self.component!r} must name one workload; it names {names}"
         if found[0].kind not in _SCALABLE:
             return f"{found[0].subject} has no replica count"
+        if self.to > found[0].desired and found[0].kind == "StatefulSet":
+            return f"{found[0].subject} would make a member with a volume that stays behind"
+        if self.to > found[0].desired + 1:
+            return (
+                f"{found[0].subject} has {found[0].desired} replicas: one more is enough to be drift, {self.to} is not"
+            )
         if found[0].desired == self.to:
             return f"{found[0].subject} has {self.to} replicas already"
         return None

@@ -93,12 +93,14 @@ class BrokerQueue:
     def inject(self, deployment: Deployment, injection: Injection) -> None:
         """Add the user and give it its own queues."""
         user = proof.own_name(injection.recipe, "user")
-        _ctl_any(deployment, injection, ["add_user", user], stdin=f"{self.password.reveal()}\n")
+        # All in one pod: what was sent to another as well, and lost, might be done after it was undone.
+        pod = [_answering(deployment, injection)]
+        _ctl_any(deployment, injection, ["add_user", user], stdin=f"{self.password.reveal()}\n", pods=pod)
         own = f"^{user}-.*"
         # Publishing goes through the default exchange, whose name is empty; permissions know it as amq.default.
         write = rf"^amq\.default$|{own}"
         allowed = ["set_permissions", "-p", str(injection.recipe["vhost"]), user, own, write, own]
-        _ctl_any(deployment, injection, allowed)
+        _ctl_any(deployment, injection, allowed, pods=pod)
 
     def holds(self, deployment: Deployment, injection: Injection) -> Look:
         """Tell whether the user is there."""
@@ -192,11 +194,12 @@ def _ctl_any(
     *,
     stdin: str | None = None,
     absent_ok: bool = False,
+    pods: Sequence[str] = (),
 ) -> None:
-    """Run one ``rabbitmqctl`` command that gives no answer, in the first broker pod that can."""
+    """Run one ``rabbitmqctl`` command that gives no answer, in the first broker pod that can (of these, or of all)."""
     namespace = str(injection.recipe["namespace"])
     refusal = Unreachable("the recipe names no broker pod")
-    for pod in _pods(injection):
+    for pod in pods or _pods(injection):
         try:
             answer = deployment.kube.exec(
                 pod,
@@ -204,7 +207,7 @@ def _ctl_any(
                 namespace=namespace,
                 container=rabbitmq.CONTAINER,
                 stdin=stdin,
-                timeout_s=60,
+                timeout_s=30,
             )
         except Unreachable as problem:
             refusal = problem
@@ -220,6 +223,15 @@ def _ctl_any(
 
 def _ask_any(deployment: Deployment, injection: Injection, arguments: Sequence[str]) -> list[dict[str, Any]]:
     """Return the rows that one ``rabbitmqctl`` command lists, asked in the first broker pod that can."""
+    return _asked(deployment, injection, arguments)[1]
+
+
+def _answering(deployment: Deployment, injection: Injection) -> str:
+    return _asked(deployment, injection, ["list_users"])[0]
+
+
+def _asked(deployment: Deployment, injection: Injection, arguments: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
+    """Return the first broker pod that answers, and what it lists."""
     namespace = str(injection.recipe["namespace"])
     refusal = Unreachable("the recipe names no broker pod")
     for pod in _pods(injection):
@@ -228,7 +240,7 @@ def _ask_any(deployment: Deployment, injection: Injection, arguments: Sequence[s
         except Unreachable as problem:
             refusal = problem
         else:
-            return [dict(row) for row in rows]
+            return pod, [dict(row) for row in rows]
     raise refusal
 
 

@@ -95,11 +95,15 @@ class SqlSchema:
             CREATE USER '{name}'@'%' IDENTIFIED BY '{self.password.reveal()}';
             GRANT SELECT, INSERT, UPDATE, DELETE ON {name}.* TO '{name}'@'%';
         """
-        _ask_any(deployment, injection, sql)
+        password, namespace = _root_password(deployment, injection), str(injection.recipe["namespace"])
+        # Once, on one member: what was sent to another as well, and lost, might be done after it was undone.
+        galera.query(
+            deployment.kube, _first_answer(deployment, injection)[0], sql, namespace=namespace, password=password
+        )
 
     def holds(self, deployment: Deployment, injection: Injection) -> Look:
         """Tell whether schema and user are there."""
-        [row] = _ask_any(deployment, injection, _count(injection))
+        [row] = _first_answer(deployment, injection)[1]
         return Look(int(row["found"]) == 2, {"found": row["found"]})
 
     def undo(self, deployment: Deployment, injection: Injection, waited_s: float) -> None:
@@ -136,16 +140,18 @@ def _count(injection: Injection) -> str:
     return f"SELECT {schemas} + {users} AS found"
 
 
-def _ask_any(deployment: Deployment, injection: Injection, sql: str) -> list[dict[str, str]]:
-    """Run SQL as root on the first member that can; raises the last refusal when none can."""
+def _first_answer(deployment: Deployment, injection: Injection) -> tuple[str, list[dict[str, str]]]:
+    """Return the first member that answers, and how many of schema and user are there; raises when none answers."""
     password = _root_password(deployment, injection)
     namespace = str(injection.recipe["namespace"])
     refusal = Unreachable("the recipe names no member")
     for member in _members(injection):
         try:
-            return galera.query(deployment.kube, member, sql, namespace=namespace, password=password)
+            rows = galera.query(deployment.kube, member, _count(injection), namespace=namespace, password=password)
         except Unreachable as problem:
             refusal = problem
+        else:
+            return member, rows
     raise refusal
 
 

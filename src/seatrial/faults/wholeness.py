@@ -34,7 +34,9 @@ def whole(deployment: Deployment, recipe: Mapping[str, Json], *, replaced: froze
         pods = members(deployment, workload)
         ready = [pod for pod in pods if is_ready(pod) and not replaced & identities(pod)]
         desired = _desired(deployment, workload, len(ready))
-        met = met and len(ready) >= desired and len(pods) == len(ready)
+        # What was not ready before is nobody's to repair here.
+        as_before = len(pods) == len(ready) or desired < int(workload["desired"])
+        met = met and len(ready) >= desired and as_before
         found.append(
             {
                 "workload": f"{workload['kind'].lower()}/{workload['namespace']}/{workload['name']}",
@@ -48,7 +50,7 @@ def whole(deployment: Deployment, recipe: Mapping[str, Json], *, replaced: froze
 
 def _desired(deployment: Deployment, workload: Mapping[str, Any], ready: int) -> int:
     """Return how many it shall have: as prepared, or fewer when its owner has scaled it down or removed it since."""
-    prepared = int(workload["desired"])
+    prepared = min(int(workload["desired"]), int(workload.get("ready", workload["desired"])))
     if ready >= prepared or workload["kind"] not in ("Deployment", "StatefulSet"):
         return prepared
     now = deployment.kube.get(workload["kind"], workload["name"], namespace=workload["namespace"])
@@ -112,5 +114,6 @@ def _workload(deployment: Deployment, component: Component) -> dict[str, Json]:
         "name": component.name,
         "uid": manifest["metadata"]["uid"],
         "desired": component.desired,
+        "ready": sum(replica.ready for replica in component.replicas),
         "labels": dict((manifest["spec"].get("selector") or {}).get("matchLabels") or {}),
     }

@@ -83,8 +83,8 @@ class RunFolder:
 
     @property
     def id(self) -> str:
-        """Return the run's id: the folder's name."""
-        return self.path.resolve().name
+        """Return the run's id: what its folder was called when it began, whatever it is called now."""
+        return reader.run_id(self.journal) or self.path.resolve().name
 
     @property
     def run_json(self) -> Path:

@@ -72,6 +72,17 @@ def scan(path: Path) -> Scan:
     return Scan(tuple(events), tuple(problems), good, torn, unfinished, last)
 
 
+def run_id(path: Path) -> str | None:
+    """Return the id that a journal's first event gives to its run, or None where it says none."""
+    try:
+        with path.open("rb") as stream:
+            event = _event(stream.readline())
+    except OSError:
+        return None
+    known = event.data.get("run") if isinstance(event, Event) else None
+    return known if isinstance(known, str) else None
+
+
 def follow(path: Path, offset: int) -> tuple[list[Event], int]:
     """Return the whole events from a byte offset on, and the offset to go on from; for watching a run from outside."""
     try:
