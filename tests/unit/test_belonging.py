@@ -52,7 +52,9 @@ def deployment(
         return catalog
 
     kube = SimpleNamespace(kinds=lambda: kinds, list=lambda kind, namespace: named[kind])
-    target = Target("t", Kubernetes((Path("kubeconfig"),), "admin"), Cloud(Path("clouds.yaml"), "prod"))
+    target = Target(
+        "t", Kubernetes((Path("kubeconfig"),), "admin"), Cloud(Path("clouds.yaml"), "prod"), budgets={"proof": 0.1}
+    )
     return SimpleNamespace(kube=kube, openstack=SimpleNamespace(catalog=told), target=target)
 
 

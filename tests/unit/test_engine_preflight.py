@@ -118,6 +118,7 @@ def target_file(folder: Path, port: int, grant: str = "observe") -> Path:
         "kubernetes": {"kubeconfig": "kubeconfig", "context": "x"},
         "cloud": {"clouds_yaml": "clouds.yaml", "name": "lab"},
         "grant": grant,
+        "budgets": {"proof": 0.1},
     }
     path.write_text(yaml.safe_dump(document))
     return path

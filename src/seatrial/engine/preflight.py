@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
+from seatrial import waiting
 from seatrial.clients.deployment import Deployment
 from seatrial.engine import rights
 from seatrial.engine.belonging import belonging
@@ -151,8 +152,10 @@ def _belonging(deployment: Deployment, needed: Grant) -> Finding:
     """Tell whether the cloud is the platform's own; whoever changes something has to know."""
     target, what = deployment.target, "cloud and platform are one deployment"
     changes = needed.includes(Grant.MUTATE)
+    # A service that has just lost a member of its database refuses a request or two: no reason to turn a trial away.
+    patience_s = waiting.seconds(target.budgets, "proof") if changes else 0.0
     try:
-        found = belonging(deployment)
+        found = waiting.persist(lambda: belonging(deployment), (Unreachable,), within_s=patience_s)
     except SeatrialError as error:
         message = f"could not be told: {error}"
         return Finding(what, State.UNREACHABLE if changes else State.LIMITED, message)
