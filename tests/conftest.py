@@ -25,7 +25,7 @@ settings.load_profile("house")
 LAB = [sys.executable, "-m", "seatrial_lab"]
 
 
-def seatrial_lab(*argv: str, timeout_s: float = 420.0) -> subprocess.CompletedProcess[str]:
+def seatrial_lab(*argv: str, timeout_s: float = 600.0) -> subprocess.CompletedProcess[str]:
     """Run a command of the lab, bounded in time."""
     return subprocess.run([*LAB, *argv], check=False, capture_output=True, text=True, timeout=timeout_s)
 
