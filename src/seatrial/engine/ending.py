@@ -110,8 +110,11 @@ def heard(
         if tell is None:
             kept = os.dup(2)
             stack.callback(os.close, kept)
-            # Written at once and whole: a handler may have interrupted whoever was writing through a buffer.
-            tell = lambda text: void(os.write(kept, f"seatrial: {text}\n".encode(errors="replace")))  # noqa: E731
+
+            def tell(text: str) -> None:
+                # Written at once and whole: a handler may have interrupted whoever was writing through a buffer.
+                os.write(kept, f"seatrial: {text}\n".encode(errors="replace"))
+
         ending = Ending(still_open=still_open, tell=tell, at_last=at_last)
         # Only the main thread is asked; in another one, signals are the affair of whoever has started it.
         for number in SIGNALS if threading.current_thread() is threading.main_thread() else ():
@@ -153,7 +156,3 @@ def listed(names: Sequence[str], most: int = 2) -> str:
     """Return some names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more if names else "nothing"
-
-
-def void(_: object) -> None:
-    """Take a result that nobody needs."""
